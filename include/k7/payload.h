@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR Apache-2.0 */
+/**
+ * @file payload.h
+ * What requests and replies hold: firmware commands (include/k7/commands.def)
+ * and boot loader queries (include/k7/hw.h). Shared by the card and libhsm; the
+ * driver passes payloads on and looks only into struct k7_identity.
+ *
+ * Little endian, naturally aligned, no hidden padding; reserved fields are 0.
+ * A structure only ever grows at its end: readers take the length that came.
+ */
+#ifndef K7_PAYLOAD_H
+#define K7_PAYLOAD_H
+
+#include <linux/types.h>
+
+/** struct k7_identity - reply of K7_BOOT_IDENTIFY, 256 bytes. Texts: ASCII, padded with 0.
+ * Versions: major in 31:16, minor in 15:8, patch in 7:0.
+ */
+struct k7_identity {
+	char model[16];
+	char esn[16];		/* XXXX-XXXX-XXXX */
+	char label[32];		/* given by the HSM SO; empty when not initialised */
+	char part_number[16];
+	__le32 hardware_version;
+	__le32 boot_loader_version;
+	__le32 firmware_version;
+	__le32 interface_version;	/* as in K7_REG_VERSION */
+	char firmware_build[64];	/* free text */
+	__le32 features;		/* K7_FEATURE_* */
+	__le32 rings;
+	__le32 ring_entries;		/* per ring, at most */
+	__le32 payload_max;		/* bytes */
+	__le32 channels;
+	__le32 fm_capacity;		/* FMs that fit */
+	__le32 fm_image_max;		/* bytes of an .fm file */
+	__le32 fm_memory_max;		/* bytes of memory of one FM */
+	__u8 reserved[64];
+};
+
+enum k7_smfs_state {
+	K7_SMFS_INACTIVE = 0,	/* holds content, not activated */
+	K7_SMFS_ACTIVE = 1,
+};
+
+/** struct k7_card_state - reply of K7_BOOT_STATE, 128 bytes */
+struct k7_card_state {
+	__le32 state;		/* enum k7_state */
+	__le32 reason;		/* enum k7_reason */
+	__le32 generation;
+	__le32 boot_mode;	/* enum k7_boot_mode of the last start */
+	__le64 uptime_ms;	/* since power on */
+	__le64 time;		/* card's clock: seconds since 1970, UTC */
+	__le32 fault_sequence;
+	__le32 fm_count;	/* FMs in the store, running or not */
+	__le64 fm_bytes;	/* bytes of images in the store */
+	__le32 smfs_state;	/* enum k7_smfs_state */
+	__le32 smfs_generation;	/* raised by each erase of the SMFS */
+	__le32 smfs_files;
+	__le32 smfs_directories;	/* without the root */
+	__le64 smfs_used;	/* bytes */
+	__le64 smfs_capacity;	/* bytes */
+	__le32 resets;		/* since power on */
+	__le32 faults;		/* since power on */
+	__le32 temperature_mc;	/* millidegrees Celsius */
+	__le32 core_mv;		/* millivolts */
+	__le32 battery_mv;
+	__le32 reserved[7];
+};
+
+/** GET_RANDOM: arg0 = bytes wanted, 1 .. PAYLOAD_MAX. Reply: that many bytes. */
+
+/** What an FM is. */
+enum k7_fm_status {
+	K7_FM_STATUS_LOADED = 1,	/* in the store, not running: needs a restart to activate */
+	K7_FM_STATUS_ENABLED = 2,	/* running */
+};
+
+enum k7_fm_startup {
+	K7_FM_STARTUP_NOT_STARTED = 0,	/* not applicable: FM not started */
+	K7_FM_STARTUP_OK = 1,
+	K7_FM_STARTUP_FAILED = 2,	/* the start-up function returned an error; startup_value says which */
+};
+
+/** struct k7_fm_info - one FM, 192 bytes */
+struct k7_fm_info {
+	__le32 fm_id;
+	__le32 fm_version;	/* major in 15:8, minor in 7:0 */
+	__le32 serial;
+	__le32 status;		/* enum k7_fm_status */
+	__le32 startup;		/* enum k7_fm_startup */
+	__le32 startup_value;	/* what the start-up function returned */
+	__le32 image_size;	/* bytes of the .fm file */
+	__le32 memory_size;	/* bytes of memory of all segments */
+	__le64 build_time;	/* seconds since 1970, UTC, as mkfm wrote it */
+	__le64 load_time;	/* seconds since 1970, UTC, by the card's clock */
+	__le64 calls;		/* since firmware start */
+	char manufacturer[32];	/* padded with 0 */
+	char product[16];	/* padded with 0 */
+	__u8 fingerprint[32];	/* SHA-256 of the signed content */
+	char certificate[32];	/* label of the certificate that it was signed with */
+	__u8 reserved[24];
+};
+
+/** struct k7_fm_list - reply of FM_LIST: ordered by FM ID. A replaced FM that still
+ * runs in its old version is listed once, as the new version with status LOADED.
+ */
+struct k7_fm_list {
+	__le32 count;
+	__le32 reserved;
+	struct k7_fm_info fms[];
+};
+
+/** struct k7_fm_load - request of FM_LOAD_BEGIN: 48 bytes, then certificate_size bytes of
+ * X.509 certificate (DER). Without one, label names a stored certificate; without
+ * both, any stored certificate that fits the image is used. The certificate is
+ * stored, under label (default: its common name), when the load is committed.
+ * One load at a time per card; it belongs to its channel and ends with it.
+ *
+ * FM_LOAD_DATA: arg0 = offset (must be the number of bytes sent so far), payload = bytes.
+ * FM_LOAD_COMMIT: checks everything, stores in one transaction, replies struct k7_fm_info.
+ * FM_LOAD_ABORT: forgets the load.
+ */
+struct k7_fm_load {
+	__le32 image_size;	/* bytes of the .fm file, 1 .. fm_image_max */
+	__le32 certificate_size;	/* 0 .. 0x4000 - 48 */
+	__le32 flags;		/* 0 */
+	__le32 reserved;
+	char label[32];		/* padded with 0 */
+};
+
+/** FM_DELETE: arg0 = FM ID. */
+/** FM_CALL: arg0 = FM ID; payload = request; reply = the FM's reply; result = the FM's status. */
+/** FM_LOG: arg0 = first line number wanted; result = number of the line after the last one
+ * returned. Reply: text, a line each "FMID text\n"; lines that were dropped are skipped.
+ */
+
+/** struct k7_certificate_info - one stored certificate, 128 bytes; CERT_LIST replies
+ * a struct k7_certificate_list
+ */
+struct k7_certificate_info {
+	char label[32];
+	char subject[64];	/* common name, cut */
+	__u8 fingerprint[32];	/* SHA-256 of the DER */
+};
+
+struct k7_certificate_list {
+	__le32 count;
+	__le32 reserved;
+	struct k7_certificate_info certificates[];
+};
+
+/** SMFS_INFO replies struct k7_smfs_info, 32 bytes. SMFS_ACTIVATE: no payload. */
+struct k7_smfs_info {
+	__le32 state;		/* enum k7_smfs_state */
+	__le32 generation;
+	__le32 files;
+	__le32 directories;
+	__le64 used;
+	__le64 capacity;
+};
+
+#endif /* K7_PAYLOAD_H */
