@@ -96,6 +96,17 @@ bench: packages
 .PHONY: guest-parts
 guest-parts: all qemu kernels kmod
 
+# clang-tidy over the product; a file is looked at again when it or what it includes has changed.
+LINT_SOURCES := $(wildcard $(foreach part,card libhsm utils,$(part)/*.cpp $(part)/*/*.cpp))
+.PHONY: lint
+lint: $(LINT_SOURCES:%.cpp=build/tidy/%.ok)
+
+build/tidy/%.ok: build/%.o .clang-tidy
+	@mkdir -p $(@D)
+	@echo "  TIDY     $*.cpp"; clang-tidy --quiet $*.cpp -- -x c++ -std=c++20 $(CPPFLAGS) >$@.log 2>/dev/null || \
+		{ cat $@.log; exit 1; }
+	@touch $@
+
 format:
 	clang-format -i $$(git ls-files '*.cpp' '*.hpp' 'card/*.h' ':!kmod' ':!card/qemu')
 

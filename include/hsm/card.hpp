@@ -122,6 +122,9 @@ class HSM_EXPORT Card {
     /// Wait for events since this channel took them last. @param timeout negative: for ever
     Event wait_event(std::chrono::milliseconds timeout, std::uint32_t mask = 0);
 
+    /// Find out early whether requests can work. @param attempt what is wanted, as in "cannot <attempt>"
+    /// @throws Error (not_operational) with the reason and the remedy when the firmware does not run
+    void require_firmware(const std::string &attempt) const;
     /// Why this card serves no requests, in one line; empty when it does. Never throws for a sick card.
     [[nodiscard]] std::string trouble() const;
 

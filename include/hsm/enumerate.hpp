@@ -14,7 +14,7 @@
 namespace hsm {
 
 /// A card that the driver has bound, as sysfs tells it: no access to the node is needed and the card is not asked.
-struct BoundCard {
+struct HSM_EXPORT BoundCard {
     std::uint32_t index = 0;   ///< N of /dev/k7pfN
     std::string node;          ///< /dev/k7pfN
     std::string sysfs;         ///< directory below /sys/class/k7hsm
@@ -45,7 +45,7 @@ struct UnboundCard {
     std::string reason; ///< one line: what is wrong and what to do
 };
 
-struct Inventory {
+struct HSM_EXPORT Inventory {
     std::vector<BoundCard> cards; ///< ordered by index; gaps in the index are modules that are not present
     std::vector<UnboundCard> unbound;
     bool driver_loaded = false;

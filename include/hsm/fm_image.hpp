@@ -30,7 +30,7 @@ struct FmHeader {
 struct FmImage {
     FmHeader header;
     std::uint64_t build_time = 0; ///< seconds since 1970, UTC
-    Fingerprint fingerprint{};    ///< SHA-256 of the signed content, as the card reports it
+    Fingerprint fingerprint;      ///< SHA-256 of the signed content, as the card reports it
     std::string digest;           ///< digest of the signature: "SHA256"
     std::string signer;           ///< common name of the certificate inside, empty when there is none
     Bytes elf;
@@ -44,7 +44,7 @@ using PasswordSource = std::function<std::optional<SecureBytes>()>;
 HSM_EXPORT FmHeader check_fm_elf(ByteView elf);
 
 /// Put the envelope before @p elf and sign both.
-/// @param key_pem          private key, RSA of at least 2048 bits or EC P-256, P-384 or P-521
+/// @param key_pem          private key, RSA of 2048 to 8192 bits or EC P-256, P-384 or P-521
 /// @param certificate      of that key; PEM or DER
 /// @param build_time       seconds since 1970, UTC, for the envelope
 /// @param password         for an encrypted key
@@ -68,7 +68,7 @@ struct CertificateText {
     std::string common_name;
     std::string key; ///< "RSA 3072" or "EC P-256"
     std::string not_after;
-    Fingerprint fingerprint{}; ///< SHA-256 of the DER
+    Fingerprint fingerprint; ///< SHA-256 of the DER
 };
 /// What a person wants to know of a certificate (PEM or DER).
 HSM_EXPORT CertificateText describe_certificate(ByteView certificate);

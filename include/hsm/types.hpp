@@ -129,7 +129,11 @@ struct DriverInfo {
 enum class FmStatus : std::uint32_t { loaded = 1, enabled = 2 };
 enum class FmStartup : std::uint32_t { not_started = 0, ok = 1, failed = 2 };
 
-using Fingerprint = std::array<std::uint8_t, 32>;
+/// A SHA-256 digest that names an FM's signed content, or a certificate.
+struct Fingerprint {
+    std::array<std::uint8_t, 32> bytes{};
+    auto operator<=>(const Fingerprint &) const = default;
+};
 /// 64 hexadecimal digits, lower case.
 HSM_EXPORT std::string to_string(const Fingerprint &fingerprint);
 
@@ -148,7 +152,7 @@ struct FmInfo {
     std::uint64_t calls = 0;         ///< since firmware start
     std::string manufacturer;
     std::string product;
-    Fingerprint fingerprint{}; ///< SHA-256 of the signed content
+    Fingerprint fingerprint; ///< SHA-256 of the signed content
     std::string certificate;   ///< label of the certificate that it was signed with
 };
 /// The field's words: "Enabled" or "Loaded, needs restart to activate".
@@ -170,7 +174,7 @@ struct SmfsInfo {
 struct CertificateInfo {
     std::string label;
     std::string subject;       ///< common name
-    Fingerprint fingerprint{}; ///< SHA-256 of the DER
+    Fingerprint fingerprint; ///< SHA-256 of the DER
 };
 
 /// What halted a card. Numbers: include/k7/fault_report.h.
@@ -192,7 +196,7 @@ struct FaultReport {
     std::vector<std::uint32_t> backtrace; ///< innermost first, at most 32
     std::string symbol;                   ///< function that holds pc; empty when the card does not know
     std::uint32_t symbol_offset = 0;
-    Fingerprint fingerprint{};
+    Fingerprint fingerprint;
 };
 /// "store access fault", "hung: instruction budget used up", ...
 HSM_EXPORT std::string cause_text(const FaultReport &report);

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "card/boot_loader/boot_loader.hpp"
+
+#include <algorithm>
+
+namespace k7::card {
+
+using Clock = Registers::Clock;
+
+BootLoader::BootLoader(Context &card) : card_(card), power_on_(Clock::now()) {
+    card_.registers.call_boot_loader(kReset);
+    thread_ = std::thread([this] { run(); });
+}
+
+BootLoader::~BootLoader() {
+    card_.registers.call_boot_loader(kQuit);
+    thread_.join();
+}
+
+// Registers first: when this returns the bus must see a card that was reset. The rest is the thread's work.
+void BootLoader::reset(k7card_reset_kind kind) {
+    if (kind == K7CARD_RESET_POWER) {
+        cold_ = true;
+        card_.faults.clear();
+        power_on_ = Clock::now();
+        card_.resets_since_power_on = 0;
+        card_.faults_since_power_on = 0;
+    } else {
+        ++card_.resets_since_power_on;
+    }
+    card_.registers.reset(K7_BOOT_MODE_OPERATIONAL, false);
+}
+
+void BootLoader::run() {
+    card_.bus.thread_start();
+    while (true) {
+        std::optional<Clock::time_point> deadline;
+        if (firmware_ && !firmware_->ended())
+            deadline = Clock::now() + card_.options.watchdog_tick();
+        const unsigned attention = card_.registers.wait_boot(deadline);
+        if (attention & kQuit)
+            break;
+        try {
+            look(attention);
+        } catch (const std::exception &error) { // no memory, no thread: the card cannot go on by itself
+            card_.bus.log(K7CARD_LOG_ERROR, std::string("the boot loader failed: ") + error.what());
+            card_.registers.change_state(card_.registers.ticket(), K7_STATE_FAILED, K7_REASON_HARDWARE);
+        }
+    }
+    firmware_.reset();
+    card_.bus.thread_stop();
+}
+
+void BootLoader::look(unsigned attention) {
+    if (attention & kReset)
+        restart();
+    if (attention & kFaults) {
+        card_.registers.ring_doorbell(); // the firmware may have to hang, or to go on
+        check_hardware();
+    }
+    if (attention & kMailbox)
+        serve_mailbox();
+    check_watchdog();
+}
+
+// The ticket is drawn first: when another reset comes in from here on, this start is void and the next round does it.
+void BootLoader::restart() {
+    const Gate::Ticket ticket = card_.registers.ticket();
+    const k7_boot_mode mode = card_.registers.reset_mode();
+    firmware_.reset();
+    if (cold_.exchange(false))
+        card_.fm_log = {};
+    if (card_.faults.active(FaultKind::HardwareFailed))
+        card_.registers.change_state(ticket, K7_STATE_FAILED, K7_REASON_HARDWARE);
+    else if (mode == K7_BOOT_MODE_STAY)
+        card_.registers.change_state(ticket, K7_STATE_BOOT, K7_REASON_STOPPED);
+    else
+        start_firmware(mode, ticket);
+    boot_mode_ = mode;
+}
+
+void BootLoader::start_firmware(k7_boot_mode mode, Gate::Ticket ticket) {
+    if (!card_.registers.change_state(ticket, K7_STATE_BOOT, K7_REASON_NONE))
+        return;
+    firmware_.reset();
+    card_.registers.next_generation();
+    last_heartbeat_ = card_.registers.heartbeat();
+    last_beat_ = Clock::now();
+    boot_mode_ = mode;
+    firmware_ = std::make_unique<Firmware>(card_, mode, ticket);
+}
+
+void BootLoader::stop_firmware() { firmware_.reset(); }
+
+void BootLoader::check_hardware() {
+    const Gate::Ticket ticket = card_.registers.ticket();
+    if (!card_.faults.active(FaultKind::HardwareFailed) || card_.registers.status().state == K7_STATE_FAILED)
+        return;
+    card_.registers.change_state(ticket, K7_STATE_FAILED, K7_REASON_HARDWARE);
+    stop_firmware();
+}
+
+void BootLoader::check_watchdog() {
+    if (!firmware_ || firmware_->ended())
+        return;
+    const std::uint32_t heartbeat = card_.registers.heartbeat();
+    if (heartbeat != last_heartbeat_ || firmware_->in_long_work()) {
+        last_heartbeat_ = heartbeat;
+        last_beat_ = Clock::now();
+    } else if (Clock::now() - last_beat_ >= card_.options.watchdog) {
+        halt_hung_firmware();
+    }
+}
+
+void BootLoader::halt_hung_firmware() {
+    const Gate::Ticket ticket = card_.registers.ticket();
+    card_.bus.log(K7CARD_LOG_ERROR, "watchdog: the firmware does not answer, it is halted");
+    try {
+        k7_fault_report report{};
+        report.cause = K7_FAULT_WATCHDOG;
+        report.time = card_time();
+        report.generation = card_.registers.status().generation;
+        card_.registers.set_fault_sequence(card_.store.add_fault_report(report));
+        ++card_.faults_since_power_on;
+        card_.registers.change_state(ticket, K7_STATE_HALTED, K7_REASON_WATCHDOG, K7_EVENT_FAULT);
+        stop_firmware();
+    } catch (const Error &error) {
+        store_failed(error.what(), ticket);
+    }
+}
+
+void BootLoader::store_failed(const std::string &why, Gate::Ticket ticket) {
+    card_.bus.log(K7CARD_LOG_ERROR, why);
+    card_.registers.change_state(ticket, K7_STATE_FAILED, K7_REASON_STORE);
+    stop_firmware();
+}
+
+void BootLoader::serve_mailbox() {
+    const Gate::Ticket ticket = card_.registers.ticket();
+    const MailboxCommand command = card_.registers.mailbox_command();
+    const auto text_of = [](const std::exception &error) {
+        const std::string_view text = error.what();
+        return std::as_bytes(std::span(text));
+    };
+    try {
+        const Bytes reply = execute(command, ticket);
+        card_.registers.answer_mailbox(ticket, K7_ST_OK, reply);
+        if (command.opcode == K7_BOOT_RESET) {
+            ++card_.resets_since_power_on;
+            card_.registers.reset(static_cast<k7_boot_mode>(command.args[0]), true);
+        }
+    } catch (const StoreError &error) {
+        card_.registers.answer_mailbox(ticket, error.status(), text_of(error));
+        store_failed(error.what(), ticket);
+    } catch (const Error &error) {
+        card_.registers.answer_mailbox(ticket, error.status(), text_of(error));
+    } catch (const std::exception &error) {
+        card_.registers.answer_mailbox(ticket, K7_ST_INTERNAL, text_of(error));
+    }
+}
+
+} // namespace k7::card

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// The firmware: the card's second life. A thread that starts the FMs, then serves the command rings, until the boot
+// loader stops it, an FM faults, or it fails.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <optional>
+#include <thread>
+
+#include "card/context.hpp"
+#include "card/firmware/command.hpp"
+#include "card/firmware/fm_upload.hpp"
+#include "card/fm_host/fm_manager.hpp"
+#include "card/rings/ring_server.hpp"
+#include "card/smfs/smfs.hpp"
+
+namespace k7::card {
+
+class Firmware {
+  public:
+    /// Start the thread. STATE turns to what @p mode means when the FMs have started.
+    /// @param ticket drawn when the boot loader decided to start: a reset since then makes this firmware mute
+    Firmware(Context &card, k7_boot_mode mode, Gate::Ticket ticket);
+    /// Stops the firmware: a running FM is ended, a running transaction is finished. Waits for it.
+    ~Firmware();
+    Firmware(const Firmware &) = delete;
+    Firmware &operator=(const Firmware &) = delete;
+
+    /// Is the firmware inside something that takes long but ends by itself (an FM with its budget, a transaction)?
+    [[nodiscard]] bool in_long_work() const { return long_work_.load() != 0; }
+    /// The firmware has ended by itself: it halted or failed.
+    [[nodiscard]] bool ended() const { return ended_.load(); }
+
+    // ---- For command handlers ----
+    [[nodiscard]] Context &card() { return card_; }
+    [[nodiscard]] FmManager &fms() { return fms_; }
+    [[nodiscard]] Smfs &smfs() { return smfs_; }
+    [[nodiscard]] std::optional<FmUpload> &upload() { return upload_; }
+
+    /// For as long as it lives the watchdog waits; completions so far are signalled first.
+    class LongWork {
+      public:
+        explicit LongWork(Firmware &firmware) : firmware_(firmware) {
+            firmware_.rings_.flush();
+            ++firmware_.long_work_;
+        }
+        ~LongWork() {
+            firmware_.card_.registers.beat();
+            --firmware_.long_work_;
+        }
+        LongWork(const LongWork &) = delete;
+        LongWork &operator=(const LongWork &) = delete;
+
+      private:
+        Firmware &firmware_;
+    };
+
+  private:
+    void run();
+    void start_up();
+    void serve();
+    void execute(const Request &request);
+    void run_command(const Request &request, Reply &reply);
+    [[nodiscard]] std::span<const std::byte> read_request(const Request &request);
+    void halt(k7_reason reason, k7_fault_report report);
+    void store_failed(const std::string &why);
+
+    Context &card_;
+    const k7_boot_mode mode_;
+    const Gate::Ticket event_ticket_;
+    const Gate::Ticket firmware_ticket_;
+    std::atomic<bool> kill_{false};
+    std::atomic<bool> ended_{false};
+    std::atomic<int> long_work_{0};
+
+    RingServer rings_;
+    Smfs smfs_;
+    FmManager fms_;
+    std::optional<FmUpload> upload_;
+    std::vector<std::byte> request_buffer_;
+    std::vector<std::byte> reply_buffer_;
+    std::thread thread_;
+};
+
+} // namespace k7::card

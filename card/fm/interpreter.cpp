@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "card/fm/interpreter.hpp"
+
+#include <bit>
+#include <cstring>
+
+#include "k7/fault_report.h"
+
+namespace k7::fm {
+namespace {
+
+constexpr std::int32_t to_signed(std::uint32_t value) {
+    return static_cast<std::int32_t>(value);
+}
+constexpr std::uint32_t to_unsigned(std::int32_t value) {
+    return static_cast<std::uint32_t>(value);
+}
+
+constexpr std::uint32_t high_half(std::int64_t product) {
+    return static_cast<std::uint32_t>(static_cast<std::uint64_t>(product) >> 32);
+}
+
+constexpr std::uint32_t divide(std::int32_t dividend, std::int32_t divisor) {
+    if (divisor == 0)
+        return UINT32_MAX;
+    if (divisor == -1) // INT32_MIN / -1 overflows and gives INT32_MIN
+        return 0u - to_unsigned(dividend);
+    return to_unsigned(dividend / divisor);
+}
+
+constexpr std::uint32_t remainder(std::int32_t dividend, std::int32_t divisor) {
+    if (divisor == 0)
+        return to_unsigned(dividend);
+    return divisor == -1 ? 0 : to_unsigned(dividend % divisor);
+}
+
+/// Whether a T may be accessed at @p address. Rotating the alignment bits to the top makes one comparison refuse
+/// both misaligned addresses and those beyond the space; an aligned T never crosses a page.
+template <typename T>
+inline bool permits(const std::uint8_t *permissions, std::uint32_t address, Permission wanted) {
+    constexpr int kAlignmentBits = std::countr_zero(sizeof(T));
+    return std::rotr(address, kAlignmentBits) < K7_FM_SPACE / sizeof(T) &&
+           (permissions[address >> AddressSpace::kPageShift] & wanted) != 0;
+}
+
+template <typename T>
+inline std::uint32_t load(const std::byte *at) {
+    T value;
+    std::memcpy(&value, at, sizeof value);
+    return static_cast<std::uint32_t>(value);
+}
+
+template <typename T>
+inline void store(std::byte *at, std::uint32_t value) {
+    const auto stored = static_cast<T>(value);
+    std::memcpy(at, &stored, sizeof stored);
+}
+
+inline const Op *moved(const Op *op, std::uint32_t distance) {
+    return reinterpret_cast<const Op *>(Budget::place(op) + to_signed(distance));
+}
+
+/// Bytes that a load or store instruction accesses: its funct3 says.
+constexpr std::uint32_t access_size(std::uint32_t word) {
+    return 1u << ((word >> 12) & 3);
+}
+
+constexpr bool in_stack_guard(std::uint32_t address) {
+    return address - (K7_FM_STACK_TOP - K7_FM_STACK_SIZE - K7_FM_STACK_GUARD) < K7_FM_STACK_GUARD;
+}
+
+} // namespace
+
+/// Serve an ecall. @return the cause of the fault if it is one
+std::optional<std::uint32_t> Interpreter::serve() {
+    const ServiceResult result = services_.service(engine_, x_[17], {x_[10], x_[11], x_[12], x_[13], x_[14], x_[15]});
+    if (!result.fault_cause)
+        x_[10] = result.value;
+    return result.fault_cause;
+}
+
+/// A jump to @p target, which is no code.
+Outcome Interpreter::left(std::uint32_t target, std::uint64_t used) const {
+    if (target == K7_FM_EXIT_ADDRESS)
+        return {.end = Outcome::End::Returned, .value = x_[10], .fault = {}, .instructions = used};
+    const std::uint32_t cause = target % 4 != 0 ? K7_FAULT_FETCH_MISALIGNED : K7_FAULT_FETCH_ACCESS;
+    return {.end = Outcome::End::Faulted, .fault = {cause, target, target, 0}, .instructions = used};
+}
+
+Outcome Interpreter::fault(std::uint32_t cause, const Op *op, std::uint32_t address, std::uint64_t used) const {
+    const std::uint32_t pc = code_.address_of(op);
+    const std::uint32_t word = memory_.word(pc, kExecute).value_or(0);
+    return {.end = Outcome::End::Faulted, .fault = {cause, pc, address, word}, .instructions = used};
+}
+
+Outcome Interpreter::data_fault(Access access, const Op *op, std::uint32_t address, std::uint64_t used) const {
+    Outcome outcome = fault(access == Access::Load ? K7_FAULT_LOAD_ACCESS : K7_FAULT_STORE_ACCESS, op, address, used);
+    if (in_stack_guard(address))
+        outcome.fault.cause = K7_FAULT_STACK_OVERFLOW;
+    else if (address % access_size(outcome.fault.instruction) != 0)
+        outcome.fault.cause = access == Access::Load ? K7_FAULT_LOAD_MISALIGNED : K7_FAULT_STORE_MISALIGNED;
+    return outcome;
+}
+
+// The loop. Every op ends by jumping to the next one's label, so the host's branch predictor sees one indirect jump per
+// kind of op. Labels as values are an extension of GCC and clang.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wpedantic"
+
+#define S1 x[op->rs1]
+#define S2 x[op->rs2]
+#define IMM op->imm
+#define RD x[op->rd]
+#define RUN goto *kLabels[static_cast<std::uint8_t>(op->kind)]
+#define NEXT                                                                                                           \
+    ++op;                                                                                                              \
+    RUN
+#define JUMP_BY(distance)                                                                                              \
+    limit += to_signed(distance) - std::intptr_t{sizeof(Op)};                                                          \
+    op = moved(op, distance);                                                                                          \
+    if (Budget::place(op) > limit) [[unlikely]]                                                                        \
+        goto refill;                                                                                                   \
+    RUN
+
+Outcome Interpreter::run(std::uint32_t address, std::uint64_t instructions) {
+    static const void *const kLabels[] = {
+#define K7_ALU(name, match, format, value) &&name,
+#define K7_LOAD(name, match, type) &&name,
+#define K7_STORE(name, match, type) &&name,
+#define K7_BRANCH(name, match, condition) &&name,
+#define K7_SPECIAL(name, match, format) &&name,
+#define K7_PSEUDO(name) &&name,
+#include "card/fm/rv32im.def"
+    };
+    const std::uint32_t base = code_.base();
+    const std::uint32_t size = code_.size();
+    const Op *const code = code_.ops();
+    std::uint32_t *const x = x_.data();
+    std::byte *const memory = memory_.bytes();
+    const std::uint8_t *const permissions = memory_.permissions();
+    Budget budget(code_, instructions, kill_);
+    if (std::rotr(address - base, 2) >= size)
+        return left(address, 0);
+    const Op *op = &code[(address - base) / 4];
+    std::intptr_t limit = Budget::place(op);
+
+refill:
+    limit = budget.refill(op, limit);
+    if (budget.killed())
+        return {.end = Outcome::End::Killed, .fault = {}, .instructions = budget.used(op, limit)};
+    RUN;
+
+#define K7_ALU(name, match, format, value)                                                                             \
+    name:                                                                                                              \
+    RD = value;                                                                                                        \
+    NEXT;
+#define K7_LOAD(name, match, type)                                                                                     \
+    name:                                                                                                              \
+    address = S1 + IMM;                                                                                                \
+    if (!permits<type>(permissions, address, kRead)) [[unlikely]]                                                      \
+        return data_fault(Access::Load, op, address, budget.used(op, limit));                                          \
+    RD = load<type>(memory + address);                                                                                 \
+    NEXT;
+#define K7_STORE(name, match, type)                                                                                    \
+    name:                                                                                                              \
+    address = S1 + IMM;                                                                                                \
+    if (!permits<type>(permissions, address, kWrite)) [[unlikely]]                                                     \
+        goto store_refused;                                                                                            \
+    store<type>(memory + address, S2);                                                                                 \
+    NEXT;
+#define K7_BRANCH(name, match, condition)                                                                              \
+    name:                                                                                                              \
+    if (condition) {                                                                                                   \
+        JUMP_BY(IMM);                                                                                                  \
+    }                                                                                                                  \
+    NEXT;
+#define K7_SPECIAL(name, match, format)
+#define K7_PSEUDO(name)
+#include "card/fm/rv32im.def"
+
+Jal:
+    RD = code_.address_of(op + 1);
+    JUMP_BY(IMM);
+Jalr:
+    address = (S1 + IMM) & ~1u;
+    RD = code_.address_of(op + 1);
+    if (std::rotr(address - base, 2) >= size) [[unlikely]]
+        return left(address, budget.used(op, limit) + 1);
+    JUMP_BY(static_cast<std::uint32_t>(Budget::place(&code[(address - base) / 4]) - Budget::place(op)));
+Fence:
+    NEXT;
+Ecall:
+    if (const auto cause = serve())
+        return fault(*cause, op, 0, budget.used(op, limit));
+    if (budget.killed())
+        return {.end = Outcome::End::Killed, .fault = {}, .instructions = budget.used(op + 1, limit)};
+    NEXT;
+
+store_refused:
+    if (memory_.make_writable(address)) // the first store to a page: try again
+        RUN;
+    return data_fault(Access::Store, op, address, budget.used(op, limit));
+NotExecutable:
+    return left(code_.address_of(op), budget.used(op, limit));
+FarTarget:
+    return left(IMM, budget.used(op, limit));
+Illegal:
+    return fault(K7_FAULT_ILLEGAL_INSTRUCTION, op, 0, budget.used(op, limit));
+Ebreak:
+    return fault(K7_FAULT_BREAKPOINT, op, 0, budget.used(op, limit));
+BudgetEnd:
+    return fault(K7_FAULT_BUDGET, op, 0, budget.used(op, limit));
+}
+
+#pragma GCC diagnostic pop
+
+} // namespace k7::fm

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "card/fm_host/fm.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include "card/image/cms.hpp"
+
+namespace k7::card {
+namespace {
+
+/// Request and reply are in the FM's memory for as long as the call.
+class MappedMessage {
+  public:
+    MappedMessage(fm::FmEngine &engine, std::span<const std::byte> request) : engine_(engine) {
+        engine_.map_message(request);
+    }
+    ~MappedMessage() { engine_.unmap_message(); }
+    MappedMessage(const MappedMessage &) = delete;
+    MappedMessage &operator=(const MappedMessage &) = delete;
+
+  private:
+    fm::FmEngine &engine_;
+};
+
+} // namespace
+
+Fm::Fm(Context &card, Smfs &smfs, StoredFm stored, const std::atomic<bool> &kill)
+    : card_(card), stored_(std::move(stored)), kill_(kill), services_(card, smfs, stored_.fm_id) {}
+
+// The store is trusted no more than it must be: what has rotted there since the signature was checked does not run.
+void Fm::load() {
+    Bytes content(sizeof(k7_fm_envelope));
+    std::memcpy(content.data(), &stored_.envelope, content.size());
+    content.insert(content.end(), stored_.elf.begin(), stored_.elf.end());
+    if (sha256(content) != stored_.fingerprint)
+        throw Error(K7_ST_IMAGE_SIGNATURE, "an FM in the store differs from what was signed");
+    try {
+        engine_ = fm::make_rv32im_engine(stored_.elf, services_, kill_);
+    } catch (const fm::ElfError &error) {
+        throw Error(K7_ST_IMAGE_ELF, error.what());
+    }
+}
+
+void Fm::start() {
+    startup_ = K7_FM_STARTUP_FAILED;
+    try {
+        load();
+    } catch (const Error &error) {
+        card_.bus.log(K7CARD_LOG_ERROR, error.what());
+        startup_value_ = static_cast<std::uint32_t>(error.status());
+        return;
+    }
+    startup_value_ = run(K7_FAULT_PHASE_STARTUP, engine_->entry(), {});
+    if (startup_value_ == 0)
+        startup_ = K7_FM_STARTUP_OK;
+    else
+        engine_.reset();
+}
+
+std::uint32_t Fm::run(k7_fault_phase phase, std::uint32_t address, std::span<const std::uint32_t> arguments) {
+    const fm::Outcome outcome = engine_->call(address, arguments, card_.options.fm_budget);
+    services_.rethrow_failure();
+    switch (outcome.end) {
+    case fm::Outcome::End::Returned:
+        return outcome.value;
+    case fm::Outcome::End::Killed:
+        throw FmKilled{};
+    case fm::Outcome::End::Faulted:
+        break;
+    }
+    throw FmFault{report(phase, outcome)};
+}
+
+FmReply Fm::call(std::span<const std::byte> request, std::span<std::byte> reply) {
+    if (!engine_)
+        throw Error(K7_ST_FM_NOT_STARTED, "the FM's start-up function failed with " + std::to_string(startup_value_));
+    const Dispatch dispatch = services_.dispatch();
+    if (dispatch.kind == Dispatch::Kind::None)
+        throw Error(K7_ST_FM_NO_HANDLER, "the FM registered no handler in its start-up");
+    ++calls_;
+    const MappedMessage mapped(*engine_, request);
+    const std::uint32_t token = services_.begin(request, static_cast<std::uint32_t>(reply.size()));
+    const std::array<std::uint32_t, 3> arguments{token, K7_FM_REQUEST_BASE, static_cast<std::uint32_t>(request.size())};
+    run(K7_FAULT_PHASE_CALL, dispatch.address,
+        std::span(arguments).first(dispatch.kind == Dispatch::Kind::Random ? 3 : 1));
+    const Message message = services_.end();
+    if (!message.replied)
+        throw Error(K7_ST_FM_NO_REPLY, "the FM returned without a reply");
+    const auto bytes = engine_->readable(K7_FM_REPLY_BASE, message.reply_length);
+    if (!bytes)
+        throw std::logic_error("the reply buffer is not mapped");
+    std::copy(bytes->begin(), bytes->end(), reply.begin());
+    return {message.status, message.reply_length};
+}
+
+void Fm::describe(k7_fm_info &info) const {
+    info.status = started() ? K7_FM_STATUS_ENABLED : K7_FM_STATUS_LOADED;
+    info.startup = startup_;
+    info.startup_value = startup_value_;
+    info.calls = calls_;
+}
+
+k7_fault_report Fm::report(k7_fault_phase phase, const fm::Outcome &outcome) const {
+    k7_fault_report report{};
+    report.cause = outcome.fault.cause;
+    report.phase = phase;
+    report.fm_id = stored_.fm_id;
+    report.fm_version = stored_.envelope.header.fm_version;
+    report.fm_serial = stored_.envelope.header.serial;
+    report.pc = outcome.fault.pc;
+    report.address = outcome.fault.address;
+    report.instruction = outcome.fault.instruction;
+    report.instructions = outcome.instructions;
+    std::memcpy(report.fm_name, stored_.envelope.header.product, sizeof(report.fm_name));
+    std::memcpy(report.fingerprint, stored_.fingerprint.data(), sizeof(report.fingerprint));
+    describe_registers(report);
+    return report;
+}
+
+void Fm::describe_registers(k7_fault_report &report) const {
+    const auto registers = engine_->registers();
+    std::copy(registers.begin(), registers.end(), report.regs);
+    const auto backtrace = engine_->backtrace(report.pc, K7_FAULT_BACKTRACE_MAX);
+    report.backtrace_count =
+        static_cast<std::uint32_t>(std::min<std::size_t>(backtrace.size(), K7_FAULT_BACKTRACE_MAX));
+    std::copy_n(backtrace.begin(), report.backtrace_count, report.backtrace);
+    const auto symbol = fm::find_symbol(stored_.elf, report.pc);
+    if (!symbol)
+        return;
+    report.symbol_offset = symbol->offset;
+    std::string name = symbol->name.substr(0, sizeof(report.symbol) - 1);
+    std::replace_if(
+        name.begin(), name.end(), [](char c) { return c < ' ' || c > '~'; }, '?'); // tools print it on terminals
+    std::copy(name.begin(), name.end(), report.symbol);
+}
+
+} // namespace k7::card

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "card/fm_host/fm_manager.hpp"
+
+#include <cstdio>
+#include <cstring>
+
+namespace k7::card {
+namespace {
+
+static_assert(sizeof(k7_fm_info) == 192);
+
+std::string name_of(std::uint32_t fm_id) {
+    char text[24];
+    std::snprintf(text, sizeof(text), "FM %04x", fm_id);
+    return text;
+}
+
+} // namespace
+
+void FmManager::start_all() {
+    for (const StoredFm &stored : card_.store.list_fms()) {
+        auto fm = std::make_unique<Fm>(card_, smfs_, card_.store.read_fm(stored.fm_id), kill_);
+        fm->start();
+        running_[stored.fm_id] = std::move(fm);
+    }
+}
+
+k7_fm_info FmManager::describe(const StoredFm &stored) const {
+    const k7_fm_header &header = stored.envelope.header;
+    k7_fm_info info{};
+    info.fm_id = stored.fm_id;
+    info.fm_version = header.fm_version;
+    info.serial = header.serial;
+    info.image_size = stored.image_size;
+    info.memory_size = stored.memory_size;
+    info.build_time = stored.envelope.build_time;
+    info.load_time = stored.load_time;
+    std::memcpy(info.manufacturer, header.manufacturer, sizeof(info.manufacturer));
+    std::memcpy(info.product, header.product, sizeof(info.product));
+    std::memcpy(info.fingerprint, stored.fingerprint.data(), sizeof(info.fingerprint));
+    stored.certificate.copy(info.certificate, sizeof(info.certificate));
+    info.status = K7_FM_STATUS_LOADED;
+    info.startup = K7_FM_STARTUP_NOT_STARTED;
+    // A replaced FM runs on in its old version; what the list shows is the new one, which does not run.
+    if (const auto running = running_.find(stored.fm_id); running != running_.end() && running->second->is(stored))
+        running->second->describe(info);
+    return info;
+}
+
+std::vector<k7_fm_info> FmManager::list() {
+    std::vector<k7_fm_info> infos;
+    for (const StoredFm &stored : card_.store.list_fms())
+        infos.push_back(describe(stored));
+    return infos;
+}
+
+FmReply FmManager::call(std::uint32_t fm_id, std::span<const std::byte> request, std::span<std::byte> reply) {
+    const auto running = running_.find(fm_id);
+    if (running != running_.end())
+        return running->second->call(request, reply);
+    for (const StoredFm &stored : card_.store.list_fms())
+        if (stored.fm_id == fm_id)
+            throw Error(K7_ST_FM_NOT_STARTED, name_of(fm_id) + " is loaded but not started: restart the card");
+    throw Error(K7_ST_FM_NOT_FOUND, name_of(fm_id) + " is not loaded");
+}
+
+void FmManager::remove(std::uint32_t fm_id) {
+    const bool stored = card_.store.delete_fm(fm_id);
+    const bool ran = running_.erase(fm_id) != 0;
+    if (!stored && !ran)
+        throw Error(K7_ST_FM_NOT_FOUND, name_of(fm_id) + " is not loaded");
+}
+
+} // namespace k7::card

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// The FMs of a running firmware, and how they relate to those in the store. Used by the firmware thread alone.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "card/context.hpp"
+#include "card/fm_host/fm.hpp"
+#include "card/smfs/smfs.hpp"
+
+namespace k7::card {
+
+class FmManager {
+  public:
+    FmManager(Context &card, Smfs &smfs, const std::atomic<bool> &kill) : card_(card), smfs_(smfs), kill_(kill) {}
+
+    /// Start every FM of the store, in the order of their IDs. @throws FmFault, FmKilled, StoreError
+    void start_all();
+
+    /// What the store holds, each with how it runs.
+    [[nodiscard]] std::vector<k7_fm_info> list();
+    [[nodiscard]] k7_fm_info describe(const StoredFm &stored) const;
+
+    /// @throws Error FM_NOT_FOUND, FM_NOT_STARTED, and as Fm::call()
+    FmReply call(std::uint32_t fm_id, std::span<const std::byte> request, std::span<std::byte> reply);
+
+    /// Delete from the store and stop at once. @throws Error FM_NOT_FOUND
+    void remove(std::uint32_t fm_id);
+
+  private:
+    Context &card_;
+    Smfs &smfs_;
+    const std::atomic<bool> &kill_;
+    std::map<std::uint32_t, std::unique_ptr<Fm>> running_;
+};
+
+} // namespace k7::card

@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// Service table, messages, log, time, random numbers, digests.
+#include "card/fm_host/services.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <openssl/rand.h>
+
+namespace k7::card {
+namespace {
+
+unsigned char *raw(std::span<std::byte> bytes) { return reinterpret_cast<unsigned char *>(bytes.data()); }
+const unsigned char *raw(std::span<const std::byte> bytes) {
+    return reinterpret_cast<const unsigned char *>(bytes.data());
+}
+
+template <class Duration> std::uint64_t microseconds(Duration duration) {
+    return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(duration).count());
+}
+
+std::uint32_t put_u64(fm::FmEngine &engine, std::uint32_t address, std::uint64_t value) {
+    const auto to = engine.writable(address, sizeof(value));
+    if (!to)
+        return K7_FM_E_BAD_POINTER;
+    std::memcpy(to->data(), &value, sizeof(value));
+    return K7_FM_OK;
+}
+
+} // namespace
+
+// To add a service: its number in include/k7/fm_abi.h, a member function, a line here.
+constexpr std::array<FmServices::Handler, 64> FmServices::make_handlers() {
+    constexpr std::array kServices{
+        Entry{K7_FM_SVC_REGISTER_RANDOM, &FmServices::register_random},
+        Entry{K7_FM_SVC_REGISTER_STREAM, &FmServices::register_stream},
+        Entry{K7_FM_SVC_SEND_REPLY, &FmServices::send_reply},
+        Entry{K7_FM_SVC_GET_FMID, &FmServices::get_fm_id},
+        Entry{K7_FM_SVC_REPLY_BUFFER, &FmServices::reply_buffer},
+        Entry{K7_FM_SVC_IO_READ, &FmServices::io_read},
+        Entry{K7_FM_SVC_IO_WRITE, &FmServices::io_write},
+        Entry{K7_FM_SVC_IO_READ_POSITION, &FmServices::io_read_position},
+        Entry{K7_FM_SVC_IO_REQUEST_LENGTH, &FmServices::io_request_length},
+        Entry{K7_FM_SVC_IO_REPLY_CAPACITY, &FmServices::io_reply_capacity},
+        Entry{K7_FM_SVC_IO_WRITE_POSITION, &FmServices::io_write_position},
+        Entry{K7_FM_SVC_LOG, &FmServices::log},
+        Entry{K7_FM_SVC_ABORT, &FmServices::log}, // its text is logged, then service() makes it a fault
+        Entry{K7_FM_SVC_TIME, &FmServices::time},
+        Entry{K7_FM_SVC_MONOTONIC, &FmServices::monotonic},
+        Entry{K7_FM_SVC_RANDOM, &FmServices::random},
+        Entry{K7_FM_SVC_SHA256, &FmServices::sha256},
+        Entry{K7_FM_SVC_HMAC_SHA256, &FmServices::hmac_sha256},
+        Entry{K7_FM_SVC_SMFS_CREATE_DIR, &FmServices::smfs_create_dir},
+        Entry{K7_FM_SVC_SMFS_CREATE_FILE, &FmServices::smfs_create_file},
+        Entry{K7_FM_SVC_SMFS_OPEN, &FmServices::smfs_open},
+        Entry{K7_FM_SVC_SMFS_CLOSE, &FmServices::smfs_close},
+        Entry{K7_FM_SVC_SMFS_READ, &FmServices::smfs_read},
+        Entry{K7_FM_SVC_SMFS_WRITE, &FmServices::smfs_write},
+        Entry{K7_FM_SVC_SMFS_DELETE, &FmServices::smfs_delete},
+        Entry{K7_FM_SVC_SMFS_RENAME, &FmServices::smfs_rename},
+        Entry{K7_FM_SVC_SMFS_ATTR, &FmServices::smfs_attr},
+        Entry{K7_FM_SVC_SMFS_FREE, &FmServices::smfs_free},
+        Entry{K7_FM_SVC_SMFS_FIND_INIT, &FmServices::smfs_find_init},
+        Entry{K7_FM_SVC_SMFS_FIND, &FmServices::smfs_find},
+        Entry{K7_FM_SVC_SMFS_FIND_CLOSE, &FmServices::smfs_find_close},
+        Entry{K7_FM_SVC_SMFS_FILE_ATTR, &FmServices::smfs_file_attr},
+    };
+    std::array<Handler, 64> handlers{};
+    for (const Entry &entry : kServices)
+        handlers.at(entry.number) = entry.handler;
+    return handlers;
+}
+
+constinit const std::array<FmServices::Handler, 64> FmServices::kHandlers = FmServices::make_handlers();
+
+FmServices::FmServices(Context &card, Smfs &smfs, std::uint32_t fm_id) : card_(card), smfs_(smfs), fm_id_(fm_id) {
+    // Tokens start anywhere, so that an FM that remembers one of before a restart is refused.
+    if (RAND_bytes(raw(std::as_writable_bytes(std::span(&next_token_, 1))), sizeof(next_token_)) != 1)
+        throw std::runtime_error("the random generator failed");
+}
+
+fm::ServiceResult FmServices::service(fm::FmEngine &engine, std::uint32_t number, const Arguments &arguments) {
+    const Handler handler = number < kHandlers.size() ? kHandlers[number] : nullptr;
+    if (!handler)
+        return {.fault_cause = K7_FAULT_BAD_SERVICE};
+    try {
+        const std::uint32_t value = (this->*handler)(engine, arguments);
+        if (number == K7_FM_SVC_ABORT)
+            return {.fault_cause = K7_FAULT_ABORT};
+        return {.value = value};
+    } catch (const SmfsError &error) {
+        return {.value = error.code};
+    } catch (...) {
+        // An exception must not unwind the CPU. The FM stops here and rethrow_failure() goes on with it.
+        failure_ = std::current_exception();
+        return {.fault_cause = K7_FAULT_ABORT};
+    }
+}
+
+void FmServices::rethrow_failure() {
+    if (failure_)
+        std::rethrow_exception(std::exchange(failure_, nullptr));
+}
+
+// ---- Dispatch and messages ------------------------------------------------------------------------------------------
+
+std::uint32_t FmServices::register_handler(Dispatch::Kind kind, const Arguments &arguments) {
+    if (arguments[0] != fm_id_)
+        return K7_FM_E_BAD_FM_NUMBER;
+    if (dispatch_.kind != Dispatch::Kind::None)
+        return K7_FM_E_ALREADY_REGISTERED;
+    if (arguments[1] < K7_FM_IMAGE_BASE || arguments[1] >= K7_FM_IMAGE_END || arguments[1] % 4 != 0)
+        return K7_FM_E_BAD_POINTER;
+    dispatch_ = {kind, arguments[1]};
+    return K7_FM_OK;
+}
+
+std::uint32_t FmServices::register_random(fm::FmEngine &, const Arguments &arguments) {
+    return register_handler(Dispatch::Kind::Random, arguments);
+}
+
+std::uint32_t FmServices::register_stream(fm::FmEngine &, const Arguments &arguments) {
+    return register_handler(Dispatch::Kind::Stream, arguments);
+}
+
+std::uint32_t FmServices::begin(std::span<const std::byte> request, std::uint32_t capacity) {
+    message_ = {};
+    next_token_ = next_token_ == UINT32_MAX ? 1 : next_token_ + 1;
+    message_.token = next_token_;
+    message_.request = request;
+    message_.capacity = std::min<std::uint32_t>(capacity, K7_FM_MESSAGE_MAX);
+    return message_.token;
+}
+
+Message FmServices::end() { return std::exchange(message_, {}); }
+
+std::uint32_t FmServices::send_reply(fm::FmEngine &, const Arguments &arguments) {
+    if (!is_token(arguments[0]))
+        return K7_FM_E_BAD_TOKEN;
+    message_.status = arguments[1];
+    message_.replied = true;
+    message_.token = 0; // a second reply finds no message
+    return K7_FM_OK;
+}
+
+std::uint32_t FmServices::reply_buffer(fm::FmEngine &, const Arguments &arguments) {
+    if (!is_token(arguments[0]))
+        return K7_FM_E_BAD_TOKEN;
+    if (arguments[1] > message_.capacity)
+        return K7_FM_E_BAD_LENGTH;
+    message_.reply_length = arguments[1];
+    return K7_FM_REPLY_BASE;
+}
+
+std::uint32_t FmServices::io_read(fm::FmEngine &engine, const Arguments &arguments) {
+    if (!is_token(arguments[0]))
+        return K7_FM_E_BAD_TOKEN;
+    const auto to = engine.writable(arguments[1], arguments[2]); // all of it, however much there is to read
+    if (!to)
+        return K7_FM_E_BAD_POINTER;
+    const auto left = message_.request.subspan(message_.read_position);
+    const auto count = static_cast<std::uint32_t>(std::min(to->size(), left.size()));
+    std::copy_n(left.begin(), count, to->begin());
+    message_.read_position += count;
+    return count;
+}
+
+std::uint32_t FmServices::io_write(fm::FmEngine &engine, const Arguments &arguments) {
+    if (!is_token(arguments[0]))
+        return K7_FM_E_BAD_TOKEN;
+    if (arguments[2] > message_.capacity - message_.reply_length)
+        return K7_FM_E_BAD_LENGTH;
+    const auto from = engine.readable(arguments[1], arguments[2]);
+    const auto to = engine.writable(K7_FM_REPLY_BASE + message_.reply_length, arguments[2]);
+    if (!from || !to)
+        return K7_FM_E_BAD_POINTER;
+    if (!from->empty())
+        std::memmove(to->data(), from->data(), from->size()); // the FM may name the reply itself
+    message_.reply_length += arguments[2];
+    return arguments[2];
+}
+
+std::uint32_t FmServices::io_read_position(fm::FmEngine &, const Arguments &arguments) {
+    if (!is_token(arguments[0]))
+        return K7_FM_E_BAD_TOKEN;
+    if (arguments[1] > message_.request.size() - message_.read_position)
+        return K7_FM_E_BAD_LENGTH;
+    message_.read_position += arguments[1];
+    return message_.read_position;
+}
+
+std::uint32_t FmServices::io_request_length(fm::FmEngine &, const Arguments &arguments) {
+    return is_token(arguments[0]) ? static_cast<std::uint32_t>(message_.request.size()) : K7_FM_E_BAD_TOKEN;
+}
+
+std::uint32_t FmServices::io_reply_capacity(fm::FmEngine &, const Arguments &arguments) {
+    return is_token(arguments[0]) ? message_.capacity : K7_FM_E_BAD_TOKEN;
+}
+
+std::uint32_t FmServices::io_write_position(fm::FmEngine &, const Arguments &arguments) {
+    if (!is_token(arguments[0]))
+        return K7_FM_E_BAD_TOKEN;
+    if (arguments[1] > message_.capacity - message_.reply_length)
+        return K7_FM_E_BAD_LENGTH;
+    message_.reply_length += arguments[1];
+    return message_.reply_length;
+}
+
+// ---- General --------------------------------------------------------------------------------------------------------
+
+std::uint32_t FmServices::log(fm::FmEngine &engine, const Arguments &arguments) {
+    const auto text = engine.readable(arguments[0], arguments[1]);
+    if (!text)
+        return K7_FM_E_BAD_POINTER;
+    card_.fm_log.add(fm_id_, *text);
+    card_.registers.raise(K7_EVENT_LOG);
+    return K7_FM_OK;
+}
+
+std::uint32_t FmServices::time(fm::FmEngine &engine, const Arguments &arguments) {
+    return put_u64(engine, arguments[0], microseconds(std::chrono::system_clock::now().time_since_epoch()));
+}
+
+std::uint32_t FmServices::monotonic(fm::FmEngine &engine, const Arguments &arguments) {
+    return put_u64(engine, arguments[0], microseconds(std::chrono::steady_clock::now() - started_));
+}
+
+std::uint32_t FmServices::random(fm::FmEngine &engine, const Arguments &arguments) {
+    if (arguments[1] > K7_FM_MESSAGE_MAX)
+        return K7_FM_E_BAD_LENGTH;
+    const auto to = engine.writable(arguments[0], arguments[1]);
+    if (!to)
+        return K7_FM_E_BAD_POINTER;
+    return to->empty() || RAND_bytes(raw(*to), static_cast<int>(to->size())) == 1 ? K7_FM_OK : K7_FM_E_NOT_READY;
+}
+
+std::uint32_t FmServices::sha256(fm::FmEngine &engine, const Arguments &arguments) {
+    const auto data = engine.readable(arguments[0], arguments[1]);
+    const auto to = engine.writable(arguments[2], 32);
+    if (!data || !to)
+        return K7_FM_E_BAD_POINTER;
+    std::array<unsigned char, 32> digest{}; // apart, because the FM's areas may overlap
+    if (EVP_Digest(data->data(), data->size(), digest.data(), nullptr, EVP_sha256(), nullptr) != 1)
+        return K7_FM_E_NOT_READY;
+    std::memcpy(to->data(), digest.data(), digest.size());
+    return K7_FM_OK;
+}
+
+std::uint32_t FmServices::hmac_sha256(fm::FmEngine &engine, const Arguments &arguments) {
+    const auto key = engine.readable(arguments[0], arguments[1]);
+    const auto data = engine.readable(arguments[2], arguments[3]);
+    const auto to = engine.writable(arguments[4], 32);
+    if (!key || !data || !to)
+        return K7_FM_E_BAD_POINTER;
+    constexpr unsigned char kNoKey = 0; // OpenSSL takes a null key as "the key of before"
+    std::array<unsigned char, 32> mac{};
+    unsigned size = 0;
+    if (!HMAC(EVP_sha256(), key->empty() ? &kNoKey : raw(*key), static_cast<int>(key->size()), raw(*data), data->size(),
+              mac.data(), &size))
+        return K7_FM_E_NOT_READY;
+    std::memcpy(to->data(), mac.data(), mac.size());
+    return K7_FM_OK;
+}
+
+} // namespace k7::card

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// What an FM can ask of the card: the `ecall`s of include/k7/fm_abi.h. Every argument is the FM's, so hostile: memory
+// is reached only through the engine's readable() and writable(), tokens and handles are looked up, lengths compared
+// by subtraction.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <exception>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "card/context.hpp"
+#include "card/fm/engine.hpp"
+#include "card/smfs/smfs.hpp"
+
+namespace k7::card {
+
+/// How an FM wants to be called.
+struct Dispatch {
+    enum class Kind { None, Random, Stream };
+    Kind kind = Kind::None;
+    std::uint32_t address = 0;
+};
+
+/// The message that an FM is working on.
+struct Message {
+    std::uint32_t token = 0; ///< 0: there is no message, or it has ended
+    std::span<const std::byte> request;
+    std::uint32_t capacity = 0; ///< bytes of reply that the host takes
+    std::uint32_t read_position = 0;
+    std::uint32_t reply_length = 0;
+    bool replied = false;
+    std::uint32_t status = 0; ///< the FM's own
+};
+
+/// The services of one FM.
+class FmServices final : public fm::ServiceHandler {
+  public:
+    using Arguments = std::array<std::uint32_t, 6>;
+
+    FmServices(Context &card, Smfs &smfs, std::uint32_t fm_id);
+
+    fm::ServiceResult service(fm::FmEngine &engine, std::uint32_t number, const Arguments &arguments) override;
+
+    [[nodiscard]] const Dispatch &dispatch() const { return dispatch_; }
+    /// Open a message. @return its token
+    std::uint32_t begin(std::span<const std::byte> request, std::uint32_t capacity);
+    /// Close it, replied or not.
+    Message end();
+    /// Go on with what a service could not throw through the FM: a broken store.
+    void rethrow_failure();
+
+  private:
+    using Handler = std::uint32_t (FmServices::*)(fm::FmEngine &engine, const Arguments &arguments);
+    struct Entry {
+        std::uint32_t number;
+        Handler handler;
+    };
+    static const std::array<Handler, 64> kHandlers;
+    static constexpr std::array<Handler, 64> make_handlers();
+
+    // services.cpp
+    std::uint32_t register_handler(Dispatch::Kind kind, const Arguments &arguments);
+    std::uint32_t register_random(fm::FmEngine &, const Arguments &arguments);
+    std::uint32_t register_stream(fm::FmEngine &, const Arguments &arguments);
+    std::uint32_t send_reply(fm::FmEngine &, const Arguments &arguments);
+    std::uint32_t get_fm_id(fm::FmEngine &, const Arguments &) { return fm_id_; }
+    std::uint32_t reply_buffer(fm::FmEngine &, const Arguments &arguments);
+    std::uint32_t io_read(fm::FmEngine &engine, const Arguments &arguments);
+    std::uint32_t io_write(fm::FmEngine &engine, const Arguments &arguments);
+    std::uint32_t io_read_position(fm::FmEngine &, const Arguments &arguments);
+    std::uint32_t io_request_length(fm::FmEngine &, const Arguments &arguments);
+    std::uint32_t io_reply_capacity(fm::FmEngine &, const Arguments &arguments);
+    std::uint32_t io_write_position(fm::FmEngine &, const Arguments &arguments);
+    std::uint32_t log(fm::FmEngine &engine, const Arguments &arguments);
+    std::uint32_t time(fm::FmEngine &engine, const Arguments &arguments);
+    std::uint32_t monotonic(fm::FmEngine &engine, const Arguments &arguments);
+    std::uint32_t random(fm::FmEngine &engine, const Arguments &arguments);
+    std::uint32_t sha256(fm::FmEngine &engine, const Arguments &arguments);
+    std::uint32_t hmac_sha256(fm::FmEngine &engine, const Arguments &arguments);
+
+    // smfs_services.cpp: these throw SmfsError
+    std::uint32_t smfs_create_dir(fm::FmEngine &engine, const Arguments &arguments);
+    std::uint32_t smfs_create_file(fm::FmEngine &engine, const Arguments &arguments);
+    std::uint32_t smfs_open(fm::FmEngine &engine, const Arguments &arguments);
+    std::uint32_t smfs_close(fm::FmEngine &, const Arguments &arguments);
+    std::uint32_t smfs_read(fm::FmEngine &engine, const Arguments &arguments);
+    std::uint32_t smfs_write(fm::FmEngine &engine, const Arguments &arguments);
+    std::uint32_t smfs_delete(fm::FmEngine &engine, const Arguments &arguments);
+    std::uint32_t smfs_rename(fm::FmEngine &engine, const Arguments &arguments);
+    std::uint32_t smfs_attr(fm::FmEngine &engine, const Arguments &arguments);
+    std::uint32_t smfs_free(fm::FmEngine &engine, const Arguments &arguments);
+    std::uint32_t smfs_find_init(fm::FmEngine &engine, const Arguments &arguments);
+    std::uint32_t smfs_find(fm::FmEngine &engine, const Arguments &arguments);
+    std::uint32_t smfs_find_close(fm::FmEngine &, const Arguments &arguments);
+    std::uint32_t smfs_file_attr(fm::FmEngine &engine, const Arguments &arguments);
+    [[nodiscard]] std::int64_t file_of(std::uint32_t handle) const;
+
+    [[nodiscard]] bool is_token(std::uint32_t token) const { return token != 0 && token == message_.token; }
+
+    Context &card_;
+    Smfs &smfs_;
+    const std::uint32_t fm_id_;
+    const std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
+
+    Dispatch dispatch_;
+    Message message_;
+    std::uint32_t next_token_;
+    std::exception_ptr failure_;
+
+    struct Search {
+        std::vector<std::string> names;
+        std::size_t next = 0;
+    };
+    std::map<std::uint32_t, std::int64_t> open_files_; ///< by handle
+    std::map<std::uint32_t, Search> searches_;
+    std::uint32_t next_handle_ = 1;
+};
+
+} // namespace k7::card

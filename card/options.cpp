@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "card/options.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <string_view>
+
+#include "card/faults.hpp"
+
+namespace k7::card {
+namespace {
+
+[[noreturn]] void refuse(std::string_view name, std::string_view value, const std::string &rule) {
+    throw Error(K7_ST_BAD_FIELD, "property " + std::string(name) + "='" + std::string(value) + "': " + rule);
+}
+
+std::uint64_t number(std::string_view name, std::string_view value, std::uint64_t minimum, std::uint64_t maximum) {
+    std::uint64_t result = 0;
+    const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), result);
+    if (error != std::errc{} || end != value.data() + value.size() || result < minimum || result > maximum)
+        refuse(name, value, "must be a number in " + std::to_string(minimum) + " .. " + std::to_string(maximum));
+    return result;
+}
+
+struct Property {
+    std::string_view name;
+    void (*set)(Options &options, std::string_view value);
+};
+
+constexpr std::array kProperties{
+    Property{"store", [](Options &options, std::string_view value) { options.store = value; }},
+    Property{"esn",
+             [](Options &options, std::string_view value) {
+                 options.esn = value;
+                 if (!value.empty() && !valid_esn(options.esn))
+                     refuse("esn", value, "must be XXXX-XXXX-XXXX in upper case hex");
+             }},
+    Property{"fault",
+             [](Options &options, std::string_view value) {
+                 Faults().set(value);
+                 options.fault = value;
+             }},
+    Property{"fm-budget",
+             [](Options &options, std::string_view value) {
+                 options.fm_budget = number("fm-budget", value, 1000, K7_FM_BUDGET_DEFAULT);
+             }},
+    Property{"watchdog-ms",
+             [](Options &options, std::string_view value) {
+                 options.watchdog = std::chrono::milliseconds(number("watchdog-ms", value, 100, 600000));
+             }},
+    Property{"store-size",
+             [](Options &options, std::string_view value) {
+                 options.store_size = number("store-size", value, Store::kMinimumSize, 1ull << 32);
+             }},
+};
+
+} // namespace
+
+Options parse_options(std::span<const k7card_property> properties) {
+    Options options;
+    for (const k7card_property &given : properties) {
+        if (!given.name || !given.value)
+            throw Error(K7_ST_BAD_FIELD, "a property without name or value");
+        const auto property = std::find_if(kProperties.begin(), kProperties.end(),
+                                           [&](const Property &known) { return known.name == given.name; });
+        if (property == kProperties.end())
+            throw Error(K7_ST_BAD_FIELD, "property '" + std::string(given.name) + "' is not known");
+        property->set(options, given.value);
+    }
+    return options;
+}
+
+} // namespace k7::card

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// The properties that a card is made with (docs/card-interface.md).
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <span>
+#include <string>
+
+#include "card/k7card.h"
+#include "card/store/store.hpp"
+#include "k7/fm_abi.h"
+
+namespace k7::card {
+
+struct Options {
+    std::string store; ///< path; empty: in memory
+    std::string esn;   ///< empty: made up, or the store's
+    std::string fault = "none";
+    std::uint64_t fm_budget = K7_FM_BUDGET_DEFAULT; ///< instructions per call
+    std::chrono::milliseconds watchdog{3000};
+    std::uint64_t store_size = Store::kDefaultSize; ///< bytes
+
+    /// How often idle firmware shows that it lives, and the watchdog looks.
+    [[nodiscard]] std::chrono::milliseconds watchdog_tick() const {
+        return std::min(std::chrono::milliseconds(1000), watchdog / 4);
+    }
+};
+
+/// @throws Error naming the property and the value that is wrong
+[[nodiscard]] Options parse_options(std::span<const k7card_property> properties);
+
+} // namespace k7::card

@@ -1,0 +1,618 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The PCI shell of the k7hsm card: a thin PCIe endpoint over libk7card.so.
+ *
+ * The card's behaviour is all behind the C ABI of k7card.h. This file only turns
+ * PCI into calls of that ABI and the card's callbacks into DMA, MSI-X and log
+ * lines. It builds in QEMU 7.2 to 10.0; what differs between them is in the one
+ * block of conditionals below.
+ *
+ * Locks: everything here runs under QEMU's big lock (BQL), except the card's
+ * callbacks (k7_dma_*, k7_interrupt, k7_log, k7_thread_*), which come from the
+ * card's own threads. They must never wait for the BQL: its holder may be inside
+ * k7card_reset() or k7card_destroy(), waiting for exactly that callback.
+ */
+
+#include "qemu/osdep.h"
+#include "qemu/bitops.h"
+#include "qemu/error-report.h"
+#include "qemu/lockable.h"
+#include "qemu/log.h"
+#include "qemu/main-loop.h"
+#include "qemu/module.h"
+#include "qemu/queue.h"
+#include "qemu/rcu.h"
+#include "qemu/thread.h"
+#include "qapi/error.h"
+#include "exec/address-spaces.h"
+#include "exec/memory.h"
+#include "hw/pci/msix.h"
+#include "hw/pci/pci.h"
+#include "hw/pci/pci_bridge.h"
+#include "hw/pci/pci_bus.h"
+#include "hw/pci/pcie.h"
+#include "hw/pci/pcie_aer.h"
+#include "hw/qdev-properties.h"
+#include "migration/vmstate.h"
+#include "k7card.h"
+
+/* QEMU's versions: pci_device.h came with 8.0; the reset setter and constant property tables with 10.0. */
+#if __has_include("hw/pci/pci_device.h")
+#include "hw/pci/pci_device.h"
+#endif
+#if __has_include("system/system.h")
+#define K7_PROPERTIES_END
+#define K7_CONST const
+#define k7_set_reset(dc, handler) device_class_set_legacy_reset(dc, handler)
+#else
+#define K7_PROPERTIES_END DEFINE_PROP_END_OF_LIST(),
+#define K7_CONST
+#define k7_set_reset(dc, handler) ((dc)->reset = (handler))
+#endif
+
+#define TYPE_K7_HSM "k7-hsm"
+OBJECT_DECLARE_SIMPLE_TYPE(K7HsmState, K7_HSM)
+
+/* The card's PCI identity, documented in docs/card-interface.md. */
+#define K7_VENDOR_ID 0x1234
+#define K7_DEVICE_ID 0x4b37
+#define K7_SUBSYSTEM_ID 0x0001
+#define K7_CLASS_ID 0x1000 /* encryption controller for network and computing */
+#define K7_REVISION 0x01
+
+/* Where things are. Capabilities below 0x100 are PCI's, AER starts the PCIe extended space. */
+#define K7_BAR_REGISTERS 0
+#define K7_BAR_MSIX 2
+#define K7_PM_OFFSET 0x50
+#define K7_PCIE_OFFSET 0x80
+#define K7_AER_OFFSET 0x100
+
+#define K7_TEXT_SIZE 256 /* bytes for a property value or an error line of the card */
+
+/* A transfer that a card thread wants done under the BQL, and waits for. */
+typedef struct K7Transfer {
+    hwaddr addr;
+    uint8_t *buf;
+    hwaddr len;
+    bool is_write;
+    int result;
+    bool done;
+    QSIMPLEQ_ENTRY(K7Transfer) next;
+} K7Transfer;
+
+struct K7HsmState {
+    PCIDevice parent_obj;
+
+    MemoryRegion registers;
+    struct k7card *card;
+
+    /* What card threads left for the bottom half, which runs under the BQL. */
+    QEMUBH *bottom_half;
+    unsigned long raised[BITS_TO_LONGS(K7CARD_VECTORS)];
+    QSIMPLEQ_HEAD(, K7Transfer) transfers; /* under transfer_lock, as are the next two */
+    QemuCond transfer_done;
+    bool transfers_refused;
+    QemuMutex transfer_lock;
+    bool behind_iommu; /* atomic */
+
+    /* Properties. */
+    char *store;
+    char *esn;
+    char *initial_fault; /* set before the card was switched on; played again at every power-on */
+    uint32_t vectors;
+};
+
+/* What the card asks of its host (any thread, no BQL). */
+
+/*
+ * Where the card's bus address @addr is in guest RAM, or NULL when it is not RAM,
+ * the address is not mapped, or bus mastering is off. @len is cut to what lies
+ * together. Lookups in one FlatView see one state of the memory map, so that a
+ * range that was found to be RAM cannot turn into something else before the copy.
+ */
+static void *k7_dma_lookup(FlatView *view, hwaddr addr, hwaddr *len, bool is_write, MemoryRegion **region)
+{
+    hwaddr offset;
+    MemoryRegion *mr = flatview_translate(view, addr, &offset, len, is_write, MEMTXATTRS_UNSPECIFIED);
+
+    if (!memory_region_is_ram(mr) || memory_region_is_ram_device(mr) || (is_write && memory_region_is_rom(mr))) {
+        return NULL;
+    }
+    *region = mr;
+    return (uint8_t *)memory_region_get_ram_ptr(mr) + offset;
+}
+
+static bool k7_dma_is_ram(FlatView *view, hwaddr addr, hwaddr len, bool is_write)
+{
+    while (len > 0) {
+        MemoryRegion *mr;
+        hwaddr part = len;
+
+        if (!k7_dma_lookup(view, addr, &part, is_write, &mr)) {
+            return false;
+        }
+        addr += part;
+        len -= part;
+    }
+    return true;
+}
+
+/*
+ * pci_dma_rw() is not used: when the memory map changes under it, or the guest
+ * points the card at a register, it would wait for the BQL.
+ */
+static int k7_dma_copy(K7HsmState *s, hwaddr addr, uint8_t *buf, hwaddr len, bool is_write)
+{
+    AddressSpace *as = pci_get_address_space(PCI_DEVICE(s));
+    FlatView *view;
+
+    if (addr + len < addr) {
+        return -1;
+    }
+
+    RCU_READ_LOCK_GUARD();
+    view = address_space_to_flatview(as);
+    if (!k7_dma_is_ram(view, addr, len, is_write)) {
+        return -1;
+    }
+    while (len > 0) {
+        MemoryRegion *mr;
+        hwaddr part = len;
+        void *ram = k7_dma_lookup(view, addr, &part, is_write, &mr);
+
+        if (!ram) { /* an IOMMU mapping that went away meanwhile */
+            return -1;
+        }
+        if (is_write) {
+            memcpy(ram, buf, part);
+            memory_region_ref(mr); /* given back by the unmap, which also marks the pages dirty */
+            address_space_unmap(as, ram, part, true, part);
+        } else {
+            memcpy(buf, ram, part);
+        }
+        addr += part;
+        buf += part;
+        len -= part;
+    }
+    return 0;
+}
+
+/* Waits for the bottom half or for k7_refuse_transfers(), whichever comes first. */
+static int k7_dma_in_bottom_half(K7HsmState *s, K7Transfer *transfer)
+{
+    QEMU_LOCK_GUARD(&s->transfer_lock);
+    if (s->transfers_refused) {
+        return -1;
+    }
+    QSIMPLEQ_INSERT_TAIL(&s->transfers, transfer, next);
+    qemu_bh_schedule(s->bottom_half);
+    while (!transfer->done) {
+        qemu_cond_wait(&s->transfer_done, &s->transfer_lock);
+    }
+    return transfer->result;
+}
+
+/* An IOMMU reports a fault by an interrupt, for which it takes the BQL. So behind one, the BQL comes first. */
+static int k7_dma(K7HsmState *s, hwaddr addr, uint8_t *buf, hwaddr len, bool is_write)
+{
+    K7Transfer transfer = { .addr = addr, .buf = buf, .len = len, .is_write = is_write };
+
+    if (qatomic_read(&s->behind_iommu)) {
+        return k7_dma_in_bottom_half(s, &transfer);
+    }
+    return k7_dma_copy(s, addr, buf, len, is_write);
+}
+
+static int k7_dma_read(void *opaque, uint64_t addr, void *buf, size_t len)
+{
+    return k7_dma(opaque, addr, buf, len, false);
+}
+
+static int k7_dma_write(void *opaque, uint64_t addr, const void *buf, size_t len)
+{
+    return k7_dma(opaque, addr, (void *)buf, len, true);
+}
+
+static void k7_interrupt(void *opaque, unsigned vector)
+{
+    K7HsmState *s = opaque;
+
+    if (vector < s->vectors) {
+        set_bit_atomic(vector, s->raised);
+        qemu_bh_schedule(s->bottom_half);
+    }
+}
+
+/* QEMU's own threads block all signals, so that its main thread gets them; so must the card's. */
+static void k7_thread_start(void *opaque)
+{
+    sigset_t all;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, NULL);
+    rcu_register_thread();
+}
+
+static void k7_thread_stop(void *opaque)
+{
+    rcu_unregister_thread();
+}
+
+static void k7_log(void *opaque, enum k7card_log_level level, const char *line)
+{
+    DeviceState *dev = opaque;
+    const char *name = dev->id ? dev->id : TYPE_K7_HSM;
+
+    switch (level) {
+    case K7CARD_LOG_ERROR:
+    case K7CARD_LOG_WARNING:
+        warn_report("%s: %s", name, line);
+        break;
+    case K7CARD_LOG_GUEST_ERROR:
+        qemu_log_mask(LOG_GUEST_ERROR, "%s: %s\n", name, line);
+        break;
+    default:
+        qemu_log_mask(LOG_TRACE, "%s: %s\n", name, line);
+        break;
+    }
+}
+
+/* From here on everything runs under the BQL. */
+
+static void k7_finish_transfer(K7HsmState *s, int result)
+{
+    K7Transfer *transfer = QSIMPLEQ_FIRST(&s->transfers);
+
+    QSIMPLEQ_REMOVE_HEAD(&s->transfers, next);
+    transfer->result = result;
+    transfer->done = true;
+    qemu_cond_broadcast(&s->transfer_done);
+}
+
+static void k7_do_transfers(K7HsmState *s)
+{
+    K7Transfer *transfer;
+
+    QEMU_LOCK_GUARD(&s->transfer_lock);
+    while ((transfer = QSIMPLEQ_FIRST(&s->transfers))) {
+        k7_finish_transfer(s, k7_dma_copy(s, transfer->addr, transfer->buf, transfer->len, transfer->is_write));
+    }
+}
+
+/* Before waiting for the card: none of its threads may be left waiting for the bottom half. */
+static void k7_refuse_transfers(K7HsmState *s)
+{
+    QEMU_LOCK_GUARD(&s->transfer_lock);
+    s->transfers_refused = true;
+    while (!QSIMPLEQ_EMPTY(&s->transfers)) {
+        k7_finish_transfer(s, -1);
+    }
+}
+
+static void k7_accept_transfers(K7HsmState *s)
+{
+    PCIDevice *pdev = PCI_DEVICE(s);
+
+    QEMU_LOCK_GUARD(&s->transfer_lock);
+    s->transfers_refused = false;
+    qatomic_set(&s->behind_iommu, pci_device_iommu_address_space(pdev) != &address_space_memory);
+}
+
+static void k7_send_interrupts(K7HsmState *s)
+{
+    unsigned vector;
+
+    for (vector = 0; vector < s->vectors; vector++) {
+        unsigned long bit = BIT_MASK(vector);
+
+        if (qatomic_fetch_and(&s->raised[BIT_WORD(vector)], ~bit) & bit) {
+            msix_notify(PCI_DEVICE(s), vector);
+        }
+    }
+}
+
+static void k7_bottom_half(void *opaque)
+{
+    k7_do_transfers(opaque);
+    k7_send_interrupts(opaque);
+}
+
+static void k7_forget_interrupts(K7HsmState *s)
+{
+    unsigned word;
+
+    for (word = 0; word < ARRAY_SIZE(s->raised); word++) {
+        qatomic_set(&s->raised[word], 0);
+    }
+}
+
+/* A vCPU that waited for the BQL while the card was unplugged still gets here: the card is gone, all ones. */
+static uint64_t k7_register_read(void *opaque, hwaddr offset, unsigned size)
+{
+    K7HsmState *s = opaque;
+
+    return s->card ? k7card_mmio_read(s->card, offset, size) : UINT32_MAX;
+}
+
+static void k7_register_write(void *opaque, hwaddr offset, uint64_t value, unsigned size)
+{
+    K7HsmState *s = opaque;
+
+    if (s->card) {
+        k7card_mmio_write(s->card, offset, value, size);
+    }
+}
+
+static const MemoryRegionOps k7_register_ops = {
+    .read = k7_register_read,
+    .write = k7_register_write,
+    .endianness = DEVICE_LITTLE_ENDIAN,
+    .valid = { .min_access_size = 4, .max_access_size = 4 },
+    .impl = { .min_access_size = 4, .max_access_size = 4 },
+};
+
+/* A bridge above the card holds its secondary bus in reset while it resets what is on it. */
+static bool k7_bus_is_in_reset(PCIDevice *pdev)
+{
+    PCIBus *bus;
+
+    for (bus = pci_get_bus(pdev); !pci_bus_is_root(bus); bus = pci_get_bus(bus->parent_dev)) {
+        if (pci_get_word(bus->parent_dev->config + PCI_BRIDGE_CONTROL) & PCI_BRIDGE_CTL_BUS_RESET) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum k7card_reset_kind k7_reset_kind(PCIDevice *pdev)
+{
+    const uint8_t *control = pdev->config + pdev->exp.exp_cap + PCI_EXP_DEVCTL;
+
+    /* pcie_cap_flr_write_config() leaves the bit set for as long as the reset runs. */
+    if (pci_get_word(control) & PCI_EXP_DEVCTL_BCR_FLR) {
+        return K7CARD_RESET_FLR;
+    }
+    return k7_bus_is_in_reset(pdev) ? K7CARD_RESET_BUS : K7CARD_RESET_POWER;
+}
+
+static void k7_play_initial_fault(K7HsmState *s, Error **errp)
+{
+    char reason[K7_TEXT_SIZE] = "";
+
+    if (s->initial_fault && k7card_set_property(s->card, "fault", s->initial_fault, reason, sizeof(reason))) {
+        error_setg(errp, "%s", reason);
+    }
+}
+
+/* Every reset comes through here: function level, secondary bus, whole machine, hot-plug. */
+static void k7_reset(DeviceState *dev)
+{
+    K7HsmState *s = K7_HSM(dev);
+    PCIDevice *pdev = PCI_DEVICE(dev);
+    enum k7card_reset_kind kind = k7_reset_kind(pdev);
+
+    k7_refuse_transfers(s);
+    k7card_reset(s->card, kind);
+    k7_forget_interrupts(s);
+    k7_accept_transfers(s);
+    if (kind == K7CARD_RESET_POWER) {
+        k7_play_initial_fault(s, NULL);
+    }
+    pcie_cap_deverr_reset(pdev);
+    pci_word_test_and_clear_mask(pdev->config + K7_PM_OFFSET + PCI_PM_CTRL, PCI_PM_CTRL_STATE_MASK);
+}
+
+static void k7_config_write(PCIDevice *pdev, uint32_t address, uint32_t value, int len)
+{
+    pci_default_write_config(pdev, address, value, len);
+    pcie_aer_write_config(pdev, address, value, len);
+    pcie_cap_flr_write_config(pdev, address, value, len);
+}
+
+static bool k7_add_pm(PCIDevice *pdev, Error **errp)
+{
+    if (pci_add_capability(pdev, PCI_CAP_ID_PM, K7_PM_OFFSET, PCI_PM_SIZEOF, errp) < 0) {
+        return false;
+    }
+    pci_set_word(pdev->config + K7_PM_OFFSET + PCI_PM_PMC, 3); /* version 1.2, D0 and D3hot */
+    pci_set_word(pdev->config + K7_PM_OFFSET + PCI_PM_CTRL, PCI_PM_CTRL_NO_SOFT_RESET);
+    pci_set_word(pdev->wmask + K7_PM_OFFSET + PCI_PM_CTRL, PCI_PM_CTRL_STATE_MASK);
+    return true;
+}
+
+static bool k7_add_pcie(PCIDevice *pdev, Error **errp)
+{
+    if (pcie_endpoint_cap_init(pdev, K7_PCIE_OFFSET) < 0) {
+        error_setg(errp, "k7-hsm must be on a PCI Express bus");
+        return false;
+    }
+    pcie_cap_deverr_init(pdev);
+    pcie_cap_flr_init(pdev);
+    return pcie_aer_init(pdev, PCI_ERR_VER, K7_AER_OFFSET, PCI_ERR_SIZEOF, errp) >= 0;
+}
+
+static bool k7_add_msix(K7HsmState *s, Error **errp)
+{
+    PCIDevice *pdev = PCI_DEVICE(s);
+    unsigned vector;
+
+    if (msix_init_exclusive_bar(pdev, s->vectors, K7_BAR_MSIX, errp) < 0) {
+        return false;
+    }
+    for (vector = 0; vector < s->vectors; vector++) {
+        msix_vector_use(pdev, vector);
+    }
+    return true;
+}
+
+static bool k7_create_card(K7HsmState *s, Error **errp)
+{
+    const struct k7card_host host = {
+        .size = sizeof(host),
+        .abi = K7CARD_ABI,
+        .opaque = s,
+        .dma_read = k7_dma_read,
+        .dma_write = k7_dma_write,
+        .interrupt = k7_interrupt,
+        .thread_start = k7_thread_start,
+        .thread_stop = k7_thread_stop,
+        .log = k7_log,
+    };
+    struct k7card_property properties[2];
+    size_t count = 0;
+    char reason[K7_TEXT_SIZE] = "";
+
+    if (s->store) {
+        properties[count++] = (struct k7card_property){ "store", s->store };
+    }
+    if (s->esn) {
+        properties[count++] = (struct k7card_property){ "esn", s->esn };
+    }
+    s->card = k7card_create(&host, properties, count, reason, sizeof(reason));
+    if (!s->card) {
+        error_setg(errp, "cannot make the card: %s", reason);
+    }
+    return s->card != NULL;
+}
+
+/* Undoes as much of k7_realize() as was done. The card goes first, so that no callback meets what is gone. */
+static void k7_exit(PCIDevice *pdev)
+{
+    K7HsmState *s = K7_HSM(pdev);
+
+    k7_refuse_transfers(s);
+    k7card_destroy(s->card);
+    s->card = NULL;
+    qemu_bh_delete(s->bottom_half);
+    msix_uninit_exclusive_bar(pdev);
+    if (pdev->exp.exp_cap) {
+        pcie_aer_exit(pdev);
+        pcie_cap_exit(pdev);
+    }
+}
+
+static void k7_realize(PCIDevice *pdev, Error **errp)
+{
+    K7HsmState *s = K7_HSM(pdev);
+    Error *error = NULL;
+
+    if (s->vectors < 1 || s->vectors > K7CARD_VECTORS) {
+        error_setg(errp, "vectors must be from 1 to %u", K7CARD_VECTORS);
+        return;
+    }
+    s->bottom_half = qemu_bh_new(k7_bottom_half, s);
+    k7_accept_transfers(s);
+    memory_region_init_io(&s->registers, OBJECT(s), &k7_register_ops, s, TYPE_K7_HSM, K7CARD_BAR0_SIZE);
+    pci_register_bar(pdev, K7_BAR_REGISTERS, PCI_BASE_ADDRESS_SPACE_MEMORY | PCI_BASE_ADDRESS_MEM_TYPE_64,
+                     &s->registers);
+    if (k7_add_pm(pdev, &error) && k7_add_pcie(pdev, &error) && k7_add_msix(s, &error) &&
+        k7_create_card(s, &error)) {
+        k7_play_initial_fault(s, &error);
+    }
+    if (error) {
+        k7_exit(pdev);
+        error_propagate(errp, error);
+    }
+}
+
+/* `fault` can be set before the card is made (-device k7-hsm,fault=...) and while it runs (qom-set). */
+
+static char *k7_get_fault(Object *obj, Error **errp)
+{
+    K7HsmState *s = K7_HSM(obj);
+    char value[K7_TEXT_SIZE];
+
+    if (!s->card) {
+        return g_strdup(s->initial_fault ? s->initial_fault : "none");
+    }
+    if (k7card_get_property(s->card, "fault", value, sizeof(value))) {
+        error_setg(errp, "the card has no property 'fault'");
+        return NULL;
+    }
+    return g_strdup(value);
+}
+
+static void k7_set_fault(Object *obj, const char *value, Error **errp)
+{
+    K7HsmState *s = K7_HSM(obj);
+    char reason[K7_TEXT_SIZE] = "";
+
+    if (!s->card) {
+        g_free(s->initial_fault);
+        s->initial_fault = g_strdup(value);
+    } else if (k7card_set_property(s->card, "fault", value, reason, sizeof(reason))) {
+        error_setg(errp, "%s", reason);
+    }
+}
+
+static void k7_instance_init(Object *obj)
+{
+    K7HsmState *s = K7_HSM(obj);
+
+    QSIMPLEQ_INIT(&s->transfers);
+    qemu_mutex_init(&s->transfer_lock);
+    qemu_cond_init(&s->transfer_done);
+}
+
+static void k7_instance_finalize(Object *obj)
+{
+    K7HsmState *s = K7_HSM(obj);
+
+    qemu_cond_destroy(&s->transfer_done);
+    qemu_mutex_destroy(&s->transfer_lock);
+    g_free(s->initial_fault);
+}
+
+static K7_CONST Property k7_properties[] = {
+    DEFINE_PROP_STRING("store", K7HsmState, store),
+    DEFINE_PROP_STRING("esn", K7HsmState, esn),
+    DEFINE_PROP_UINT32("vectors", K7HsmState, vectors, K7CARD_VECTORS),
+    K7_PROPERTIES_END
+};
+
+/* The card's threads and store live outside of QEMU's state. */
+static const VMStateDescription k7_vmstate = {
+    .name = TYPE_K7_HSM,
+    .unmigratable = 1,
+};
+
+static void k7_class_init(ObjectClass *class, void *data)
+{
+    DeviceClass *dc = DEVICE_CLASS(class);
+    PCIDeviceClass *pc = PCI_DEVICE_CLASS(class);
+
+    pc->realize = k7_realize;
+    pc->exit = k7_exit;
+    pc->config_write = k7_config_write;
+    pc->vendor_id = K7_VENDOR_ID;
+    pc->device_id = K7_DEVICE_ID;
+    pc->subsystem_vendor_id = K7_VENDOR_ID;
+    pc->subsystem_id = K7_SUBSYSTEM_ID;
+    pc->class_id = K7_CLASS_ID;
+    pc->revision = K7_REVISION;
+
+    dc->desc = "k7hsm PCIe hardware security module";
+    dc->vmsd = &k7_vmstate;
+    set_bit(DEVICE_CATEGORY_MISC, dc->categories);
+    k7_set_reset(dc, k7_reset);
+    device_class_set_props(dc, k7_properties);
+    object_class_property_add_str(class, "fault", k7_get_fault, k7_set_fault);
+    object_class_property_set_description(class, "fault", "fault to play, 'none' for none");
+}
+
+static const TypeInfo k7_type = {
+    .name = TYPE_K7_HSM,
+    .parent = TYPE_PCI_DEVICE,
+    .instance_size = sizeof(K7HsmState),
+    .instance_init = k7_instance_init,
+    .instance_finalize = k7_instance_finalize,
+    .class_init = k7_class_init,
+    .interfaces = (InterfaceInfo[]){ { INTERFACE_PCIE_DEVICE }, {} },
+};
+
+static void k7_register_types(void)
+{
+    type_register_static(&k7_type);
+}
+
+type_init(k7_register_types)

@@ -1,0 +1,352 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "card/registers/registers.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cstdio>
+
+namespace k7::card {
+
+static_assert(std::endian::native == std::endian::little, "registers and rings are little endian");
+
+namespace {
+
+constexpr std::uint32_t kFeatures = K7_FEATURE_FM | K7_FEATURE_SMFS;
+constexpr std::uint32_t kRingBytes = K7_REG_RING(1) - K7_REG_RING(0);
+
+std::string at_offset(const char *what, std::uint64_t offset) {
+    char text[96];
+    std::snprintf(text, sizeof(text), "%s at offset 0x%llx", what, static_cast<unsigned long long>(offset));
+    return text;
+}
+
+bool is_ring(std::uint32_t offset) { return offset >= K7_REG_RING(0) && offset < K7_REG_RING(K7_RING_MAX); }
+bool is_mailbox_arg(std::uint32_t offset) { return offset >= K7_REG_MB_ARG(0) && offset < K7_REG_MB_ARG(4); }
+
+} // namespace
+
+std::string_view state_name(std::uint32_t state) {
+    constexpr std::array<std::string_view, 8> kNames{"unknown",     "boot",   "operational", "pre-init",
+                                                     "maintenance", "halted", "failed",      "tampered"};
+    return kNames[state < kNames.size() ? state : 0];
+}
+
+// ---- The bus --------------------------------------------------------------------------------------------------------
+
+std::uint32_t Registers::read(std::uint64_t offset, unsigned size) {
+    if (faults_.active(FaultKind::LinkDown))
+        return 0xffffffff;
+    if (size != 4 || offset % 4 != 0 || offset >= K7_BAR0_BYTES) {
+        bus_.guest_error(at_offset("read that is not an aligned 32-bit word of BAR0", offset));
+        return 0;
+    }
+    std::string guest_error;
+    std::uint32_t value = 0;
+    {
+        const std::scoped_lock lock(mutex_);
+        value = read_locked(static_cast<std::uint32_t>(offset), guest_error);
+    }
+    if (!guest_error.empty())
+        bus_.guest_error(guest_error);
+    return value;
+}
+
+std::uint32_t Registers::read_locked(std::uint32_t offset, std::string &guest_error) const {
+    if (is_ring(offset))
+        return rings_[(offset - K7_REG_RING(0)) / kRingBytes].read(offset % kRingBytes);
+    if (const auto value = read_identity(offset))
+        return *value;
+    if (const auto value = read_mailbox(offset))
+        return *value;
+    guest_error = at_offset("read of an unknown register", offset);
+    return 0;
+}
+
+std::optional<std::uint32_t> Registers::read_identity(std::uint32_t offset) const {
+    switch (offset) {
+    case K7_REG_MAGIC:
+        return K7_MAGIC;
+    case K7_REG_VERSION:
+        return K7_VERSION;
+    case K7_REG_FEATURES:
+        return kFeatures;
+    case K7_REG_STATE:
+        return status_.reason << 8 | status_.state;
+    case K7_REG_GENERATION:
+        return status_.generation;
+    case K7_REG_FAULT_SEQUENCE:
+        return status_.fault_sequence;
+    case K7_REG_LIMITS:
+        return K7_RING_ENTRIES_MAX_LOG2 << 8 | K7_RING_MAX;
+    case K7_REG_PAYLOAD_MAX:
+        return K7_PAYLOAD_MAX;
+    case K7_REG_CHANNEL_MAX:
+        return K7_CHANNEL_MAX;
+    case K7_REG_HEARTBEAT:
+        return heartbeat_.load();
+    case K7_REG_EVENT_STATUS:
+        return event_status_;
+    case K7_REG_EVENT_MASK:
+        return event_mask_;
+    default:
+        break;
+    }
+    if (offset < K7_REG_ESN || offset >= K7_REG_ESN + K7_ESN_SIZE)
+        return std::nullopt;
+    std::uint32_t word = 0;
+    std::memcpy(&word, esn_.data() + (offset - K7_REG_ESN), sizeof(word));
+    return word;
+}
+
+std::optional<std::uint32_t> Registers::read_mailbox(std::uint32_t offset) const {
+    if (offset >= K7_REG_MB_DATA && offset < K7_REG_MB_DATA + K7_MB_DATA_BYTES)
+        return mailbox_.data(offset - K7_REG_MB_DATA);
+    if (is_mailbox_arg(offset))
+        return mailbox_.arg((offset - K7_REG_MB_ARG(0)) / 4);
+    switch (offset) {
+    case K7_REG_MB_COMMAND:
+        return 0;
+    case K7_REG_MB_STATUS:
+        return mailbox_.status();
+    case K7_REG_MB_LENGTH:
+        return mailbox_.length();
+    default:
+        return std::nullopt;
+    }
+}
+
+void Registers::write(std::uint64_t offset, std::uint32_t value, unsigned size) {
+    if (faults_.active(FaultKind::LinkDown))
+        return;
+    if (size != 4 || offset % 4 != 0 || offset >= K7_BAR0_BYTES)
+        return bus_.guest_error(at_offset("write that is not an aligned 32-bit word of BAR0", offset));
+    Effects effects;
+    Gate::Ticket event_ticket = 0;
+    {
+        const std::scoped_lock lock(mutex_);
+        write_locked(static_cast<std::uint32_t>(offset), value, effects);
+        event_ticket = ticket();
+    }
+    if (!effects.guest_error.empty())
+        bus_.guest_error(effects.guest_error);
+    if (effects.boot_loader)
+        boot_wake_.notify_one();
+    if (effects.doorbell)
+        firmware_wake_.notify_one();
+    if (effects.interrupt)
+        bus_.event_interrupt(event_ticket);
+}
+
+void Registers::write_locked(std::uint32_t offset, std::uint32_t value, Effects &effects) {
+    if (is_ring(offset)) {
+        effects.guest_error = rings_[(offset - K7_REG_RING(0)) / kRingBytes].write(offset % kRingBytes, value,
+                                                                                    firmware_state(status_.state));
+        if (effects.guest_error.empty()) {
+            ++doorbells_;
+            effects.doorbell = true;
+        }
+    } else if (offset == K7_REG_EVENT_STATUS) {
+        event_status_ &= ~value;
+        effects.interrupt = (event_status_ & event_mask_) != 0;
+    } else if (offset == K7_REG_EVENT_MASK) {
+        event_mask_ = value & K7_EVENT_ALL;
+        effects.interrupt = (event_status_ & event_mask_) != 0;
+    } else {
+        write_mailbox(offset, value, effects);
+    }
+}
+
+void Registers::write_mailbox(std::uint32_t offset, std::uint32_t value, Effects &effects) {
+    if (offset != K7_REG_MB_COMMAND && !is_mailbox_arg(offset)) {
+        effects.guest_error = at_offset("write to a register that is read only or unknown", offset);
+    } else if (mailbox_.busy()) {
+        effects.guest_error = at_offset("write to the mailbox while it is busy", offset);
+    } else if (is_mailbox_arg(offset)) {
+        mailbox_.set_arg((offset - K7_REG_MB_ARG(0)) / 4, value);
+    } else {
+        mailbox_.begin(value);
+        attention_ |= kMailbox;
+        effects.boot_loader = true;
+    }
+}
+
+// ---- State and events -----------------------------------------------------------------------------------------------
+
+void Registers::set_identity(std::string_view esn, std::uint32_t fault_sequence) {
+    const std::scoped_lock lock(mutex_);
+    std::copy_n(esn.begin(), std::min(esn.size(), esn_.size()), esn_.begin());
+    status_.fault_sequence = fault_sequence;
+}
+
+Status Registers::status() const {
+    const std::scoped_lock lock(mutex_);
+    return status_;
+}
+
+bool Registers::raise_locked(std::uint32_t events) {
+    event_status_ |= events;
+    return (events & event_mask_) != 0;
+}
+
+void Registers::raise(std::uint32_t events) {
+    bool interrupt = false;
+    Gate::Ticket event_ticket = 0;
+    {
+        const std::scoped_lock lock(mutex_);
+        interrupt = raise_locked(events);
+        event_ticket = ticket();
+    }
+    if (interrupt)
+        bus_.event_interrupt(event_ticket);
+}
+
+bool Registers::change_state(Gate::Ticket event_ticket, k7_state state, k7_reason reason, std::uint32_t events) {
+    bool changed = false;
+    bool interrupt = false;
+    const auto change = [&] {
+        const std::scoped_lock lock(mutex_);
+        if (event_ticket != ticket())
+            return;
+        changed = true;
+        const bool differs = status_.state != state || status_.reason != reason;
+        status_.state = state;
+        status_.reason = reason;
+        if (!firmware_state(state))
+            std::for_each(rings_.begin(), rings_.end(), [](RingRegisters &ring) { ring.disable(); });
+        interrupt = raise_locked(events | (differs ? K7_EVENT_STATE : 0));
+    };
+    // Firmware that starts has drawn its ticket already; firmware that ends must lose it before anyone can see it.
+    if (firmware_state(state))
+        change();
+    else
+        bus_.firmware_gate().turn(change);
+    if (interrupt)
+        bus_.event_interrupt(event_ticket);
+    return changed;
+}
+
+bool Registers::change_state(Gate::Ticket event_ticket, Gate::Ticket firmware, k7_state state, k7_reason reason,
+                             std::uint32_t events) {
+    bool changed = false;
+    bus_.firmware_gate().pass(firmware, [&] { changed = change_state(event_ticket, state, reason, events); });
+    return changed;
+}
+
+void Registers::set_fault_sequence(std::uint32_t sequence) {
+    const std::scoped_lock lock(mutex_);
+    status_.fault_sequence = sequence;
+}
+
+void Registers::next_generation() {
+    const std::scoped_lock lock(mutex_);
+    ++status_.generation;
+}
+
+// ---- Boot loader ----------------------------------------------------------------------------------------------------
+
+void Registers::reset(k7_boot_mode mode, bool keep_mailbox) {
+    bus_.event_gate().turn([&] {
+        bus_.firmware_gate().turn([&] {
+            const std::scoped_lock lock(mutex_);
+            reset_mode_ = mode;
+            reset_locked(keep_mailbox);
+        });
+    });
+    bus_.forgive_guest();
+    boot_wake_.notify_one();
+}
+
+void Registers::reset_locked(bool keep_mailbox) {
+    status_.state = K7_STATE_BOOT;
+    status_.reason = K7_REASON_NONE;
+    ++status_.generation;
+    event_status_ = event_mask_ = 0;
+    attention_ |= kReset;
+    if (!keep_mailbox) {
+        mailbox_ = {};
+        attention_ &= ~static_cast<unsigned>(kMailbox);
+    }
+    for (RingRegisters &ring : rings_) {
+        const std::uint64_t epoch = ring.epoch + 1;
+        const unsigned dma_running = ring.dma_running; // its owner still counts it down
+        ring = {};
+        ring.epoch = epoch;
+        ring.dma_running = dma_running;
+    }
+}
+
+k7_boot_mode Registers::reset_mode() const {
+    const std::scoped_lock lock(mutex_);
+    return reset_mode_;
+}
+
+void Registers::call_boot_loader(unsigned attention) {
+    {
+        const std::scoped_lock lock(mutex_);
+        attention_ |= attention;
+    }
+    boot_wake_.notify_one();
+}
+
+unsigned Registers::attention_locked() const {
+    // A boot loader that hangs leaves the command where it is; power off and reset reach it all the same.
+    return faults_.active(FaultKind::HangMailbox) ? attention_ & ~static_cast<unsigned>(kMailbox) : attention_;
+}
+
+unsigned Registers::wait_boot(std::optional<Clock::time_point> deadline) {
+    std::unique_lock lock(mutex_);
+    const auto called = [&] { return attention_locked() != 0; };
+    if (deadline)
+        boot_wake_.wait_until(lock, *deadline, called);
+    else
+        boot_wake_.wait(lock, called);
+    const unsigned attention = attention_locked();
+    attention_ &= ~attention;
+    return attention;
+}
+
+MailboxCommand Registers::mailbox_command() const {
+    const std::scoped_lock lock(mutex_);
+    return mailbox_.command();
+}
+
+void Registers::answer_mailbox(Gate::Ticket event_ticket, k7_status status, std::span<const std::byte> reply) {
+    bool interrupt = false;
+    {
+        const std::scoped_lock lock(mutex_);
+        if (event_ticket != ticket())
+            return;
+        mailbox_.end(status, reply);
+        interrupt = raise_locked(K7_EVENT_MAILBOX);
+    }
+    if (interrupt)
+        bus_.event_interrupt(event_ticket);
+}
+
+// ---- Firmware -------------------------------------------------------------------------------------------------------
+
+std::uint64_t Registers::wait_doorbell(std::uint64_t seen, Clock::time_point deadline) {
+    std::unique_lock lock(mutex_);
+    firmware_wake_.wait_until(lock, deadline, [&] { return doorbells_ != seen; });
+    return doorbells_;
+}
+
+void Registers::ring_doorbell() {
+    {
+        const std::scoped_lock lock(mutex_);
+        ++doorbells_;
+    }
+    firmware_wake_.notify_one();
+}
+
+RingRegisters Registers::ring(unsigned index) const {
+    const std::scoped_lock lock(mutex_);
+    return rings_.at(index);
+}
+
+void Registers::end_ring_dma(unsigned index) {
+    const std::scoped_lock lock(mutex_);
+    --rings_.at(index).dma_running;
+}
+
+} // namespace k7::card

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// The firmware's side of the command rings: fetches submissions, moves payloads, writes completions. The other side is
+// a guest's memory, so entries are copied once and only the copy is looked at, and each DMA's result is checked.
+//
+// Used by the firmware thread alone. A submission is fetched only when its completion has room, so that nothing ever
+// waits for one driver while other rings have work.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <span>
+
+#include "card/context.hpp"
+#include "k7/hw.h"
+
+namespace k7::card {
+
+/// A submission that was fetched.
+struct Request {
+    unsigned ring = 0;
+    std::uint64_t ring_epoch = 0;
+    k7_sqe sqe{};
+    bool aborted = false;       ///< to be completed without being run
+    std::uint32_t aborting = 0; ///< ABORT and CHANNEL_CLOSE: requests that this one has aborted
+};
+
+struct Completion {
+    k7_status status = K7_ST_OK;
+    std::uint32_t result = 0;
+    std::uint32_t out_len = 0;
+};
+
+class RingServer {
+  public:
+    RingServer(Context &card, Gate::Ticket ticket) : card_(card), ticket_(ticket) {}
+
+    /// Fetch the submissions that wait in any ring and have room to complete.
+    void fetch();
+    /// The next request, taking the rings in turn.
+    std::optional<Request> next();
+
+    Dma read_payload(const Request &request, std::span<std::byte> payload);
+    Dma write_payload(const Request &request, std::span<const std::byte> payload);
+
+    /// Write the completion. Its interrupt may wait for more completions, until flush().
+    void complete(const Request &request, const Completion &completion);
+    /// Send the interrupts of completions that were written.
+    void flush();
+
+  private:
+    static constexpr unsigned kFetchBatch = 16;
+    static constexpr unsigned kCoalesce = 16; ///< completions that share an interrupt at most
+
+    struct Queue {
+        std::uint64_t epoch = 0;
+        std::deque<Request> requests; ///< fetched, not completed
+        std::uint32_t running = 0;    ///< taken by next(), not completed
+        unsigned unsignalled = 0;     ///< completions without an interrupt so far
+        unsigned vector = 0;
+    };
+
+    void fetch_ring(unsigned index);
+    void accept(Queue &queue, Request request);
+    std::uint32_t abort_tag(Queue &queue, std::uint32_t tag);
+    std::uint32_t abort_channel(std::uint32_t channel);
+    bool write_completion(const Request &request, const Completion &completion);
+    void ring_failed(unsigned index, std::uint64_t epoch, const char *what);
+    template <class Transfer> Dma ring_dma(unsigned index, std::uint64_t epoch, Transfer &&transfer);
+
+    Context &card_;
+    const Gate::Ticket ticket_;
+    std::array<Queue, K7_RING_MAX> queues_;
+    unsigned turn_ = 0;
+};
+
+} // namespace k7::card

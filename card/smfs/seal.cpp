@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "card/smfs/seal.hpp"
+
+#include <memory>
+#include <openssl/evp.h>
+#include <openssl/rand.h>
+
+namespace k7::card {
+namespace {
+
+constexpr std::size_t kNonceSize = 12;
+constexpr std::size_t kTagSize = 16;
+
+struct FreeContext {
+    void operator()(EVP_CIPHER_CTX *context) const { EVP_CIPHER_CTX_free(context); }
+};
+using Context = std::unique_ptr<EVP_CIPHER_CTX, FreeContext>;
+
+unsigned char *raw(std::byte *bytes) { return reinterpret_cast<unsigned char *>(bytes); }
+const unsigned char *raw(const std::byte *bytes) { return reinterpret_cast<const unsigned char *>(bytes); }
+
+void check(int result) {
+    if (result != 1)
+        throw Error(K7_ST_INTERNAL, "the cipher of the SMFS failed");
+}
+
+// direction: 1 encrypts, 0 decrypts
+Context begin(int direction, const SmfsKey &key, std::span<const std::byte> nonce, const SealPlace &place) {
+    Context context(EVP_CIPHER_CTX_new());
+    check(context != nullptr);
+    check(EVP_CipherInit_ex(context.get(), EVP_aes_256_gcm(), nullptr, raw(key.data()), raw(nonce.data()), direction));
+    int length = 0;
+    const auto place_bytes = std::as_bytes(std::span(&place, 1));
+    check(EVP_CipherUpdate(context.get(), nullptr, &length, raw(place_bytes.data()),
+                           static_cast<int>(place_bytes.size())));
+    return context;
+}
+
+} // namespace
+
+Bytes seal(const SmfsKey &key, const SealPlace &place, std::span<const std::byte> plain) {
+    Bytes sealed(kNonceSize + plain.size() + kTagSize);
+    const auto nonce = std::span(sealed).first(kNonceSize);
+    check(RAND_bytes(raw(nonce.data()), kNonceSize));
+    const Context context = begin(1, key, nonce, place);
+    int length = 0;
+    std::byte *cipher = sealed.data() + kNonceSize;
+    check(EVP_CipherUpdate(context.get(), raw(cipher), &length, raw(plain.data()), static_cast<int>(plain.size())));
+    check(EVP_CipherFinal_ex(context.get(), raw(cipher) + length, &length));
+    check(EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_GCM_GET_TAG, kTagSize, sealed.data() + sealed.size() - kTagSize));
+    return sealed;
+}
+
+Bytes unseal(const SmfsKey &key, const SealPlace &place, std::span<const std::byte> sealed) {
+    if (sealed.size() < kNonceSize + kTagSize)
+        throw StoreError("a piece of the SMFS is missing or cut short");
+    const Context context = begin(0, key, sealed.first(kNonceSize), place);
+    const auto cipher = sealed.subspan(kNonceSize, sealed.size() - kNonceSize - kTagSize);
+    Bytes tag(sealed.end() - kTagSize, sealed.end());
+    Bytes plain(cipher.size());
+    int length = 0;
+    check(EVP_CipherUpdate(context.get(), raw(plain.data()), &length, raw(cipher.data()),
+                           static_cast<int>(cipher.size())));
+    check(EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_GCM_SET_TAG, kTagSize, tag.data()));
+    if (EVP_CipherFinal_ex(context.get(), raw(plain.data()) + length, &length) != 1)
+        throw StoreError("a piece of the SMFS was changed or moved");
+    return plain;
+}
+
+} // namespace k7::card

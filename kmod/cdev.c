@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The device node: one object for struct device and cdev, freed when the last
+ * open file and the driver have let go of it; a channel for each open file.
+ */
+#include <linux/fs.h>
+#include <linux/poll.h>
+#include <linux/slab.h>
+
+#include "regs.h"
+
+static DEFINE_IDA(k7_minors);
+
+/* ---- Channels ---- */
+
+/* Return: 0, or -EBUSY when the ring is full or there is no memory: try again later. */
+static int k7_channel_send_close(struct k7_device *k7, u32 channel)
+{
+	struct k7_request *req = k7_request_alloc(K7_CMD_CHANNEL_CLOSE, 0, 0);
+	int err;
+
+	if (!req)
+		return -EBUSY;
+	req->channel = channel;
+	req->closes = channel;
+	req->deadline = jiffies + msecs_to_jiffies(k7_request_timeout(0));
+	err = k7_ring_submit(k7_ring_of_this_cpu(k7), req);
+	k7_request_put(req);
+	return err;
+}
+
+/**
+ * k7_channels_flush - tell the card of the channels whose files are closed
+ * @k7:		card; gate or control is held
+ *
+ * A channel number is free again when the card has answered, or when the
+ * firmware that knew the channel is dead. Never waits.
+ */
+void k7_channels_flush(struct k7_device *k7)
+{
+	unsigned int channel;
+	int err;
+
+	for_each_set_bit(channel, k7->closing, K7_CHANNEL_MAX + 1) {
+		if (!test_and_clear_bit(channel, k7->closing))
+			continue;
+		err = k7_channel_send_close(k7, channel);
+		if (err == -EBUSY) {
+			set_bit(channel, k7->closing);
+			return;
+		}
+		if (err)
+			ida_free(&k7->channels, channel);
+	}
+}
+
+/* ---- File operations ---- */
+
+static int k7_open(struct inode *inode, struct file *filp)
+{
+	struct k7_device *k7 = container_of(inode->i_cdev, struct k7_device, cdev);
+	struct k7_file *file;
+	int channel;
+
+	if (k7_going(k7))
+		return -ENODEV;
+	file = kzalloc(sizeof(*file), GFP_KERNEL_ACCOUNT);
+	if (!file)
+		return -ENOMEM;
+	channel = ida_alloc_range(&k7->channels, 1, k7->channel_max, GFP_KERNEL);
+	if (channel < 0) {
+		kfree(file);
+		return channel == -ENOSPC ? -EBUSY : channel;
+	}
+	file->k7 = k7;
+	file->channel = channel;
+	get_device(&k7->dev);
+	scoped_guard(spinlock_irq, &k7->files_lock)
+		list_add_tail(&file->node, &k7->files);
+	filp->private_data = file;
+	return nonseekable_open(inode, filp);
+}
+
+static int k7_release(struct inode *inode, struct file *filp)
+{
+	struct k7_file *file = filp->private_data;
+	struct k7_device *k7 = file->k7;
+
+	scoped_guard(spinlock_irq, &k7->files_lock)
+		list_del(&file->node);
+	set_bit(file->channel, k7->closing);
+	/* Otherwise a reset will see to it, or there is no card any more. */
+	scoped_guard(rwsem_read, &k7->gate) {
+		if (!k7_check_live(k7))
+			k7_channels_flush(k7);
+	}
+	kfree(file);
+	put_device(&k7->dev);
+	return 0;
+}
+
+static __poll_t k7_poll(struct file *filp, struct poll_table_struct *table)
+{
+	struct k7_file *file = filp->private_data;
+
+	poll_wait(filp, &file->k7->wait, table);
+	if (k7_going(file->k7))
+		return EPOLLERR | EPOLLHUP;
+	return READ_ONCE(file->pending) ? EPOLLPRI : 0;
+}
+
+static const struct file_operations k7_fops = {
+	.owner = THIS_MODULE,
+	.open = k7_open,
+	.release = k7_release,
+	.poll = k7_poll,
+	.unlocked_ioctl = k7_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
+	.llseek = noop_llseek,
+};
+
+/* ---- The device ---- */
+
+static void k7_device_release(struct device *dev)
+{
+	struct k7_device *k7 = container_of(dev, struct k7_device, dev);
+
+	/* Here and not earlier, so that a stale file never shares a number with a new card. */
+	ida_free(&k7_minors, k7->index);
+	ida_destroy(&k7->channels);
+	pci_dev_put(k7->pdev);
+	kfree(k7->rings);
+	kfree(k7);
+}
+
+static void k7_device_init(struct k7_device *k7)
+{
+	init_rwsem(&k7->gate);
+	spin_lock_init(&k7->state_lock);
+	init_waitqueue_head(&k7->wait);
+	init_waitqueue_head(&k7->space);
+	mutex_init(&k7->control);
+	mutex_init(&k7->mailbox_lock);
+	mutex_init(&k7->identity_lock);
+	INIT_DELAYED_WORK(&k7->card_work, k7_card_work);
+	ida_init(&k7->channels);
+	spin_lock_init(&k7->files_lock);
+	INIT_LIST_HEAD(&k7->files);
+}
+
+/**
+ * k7_device_alloc - make the object of a card
+ * @pdev:	PCI function
+ *
+ * Return: the object, in state NEW, ended by put_device(&k7->dev); or an ERR_PTR.
+ */
+struct k7_device *k7_device_alloc(struct pci_dev *pdev)
+{
+	struct k7_device *k7 = kzalloc(sizeof(*k7), GFP_KERNEL);
+	int index;
+
+	if (!k7)
+		return ERR_PTR(-ENOMEM);
+	index = ida_alloc_max(&k7_minors, K7_MINORS - 1, GFP_KERNEL);
+	if (index < 0) {
+		kfree(k7);
+		return ERR_PTR(index);
+	}
+	k7_device_init(k7);
+	k7->index = index;
+	k7->pdev = pci_dev_get(pdev);
+	k7->pci_address = (u32)pci_domain_nr(pdev->bus) << 16 | pci_dev_id(pdev);
+
+	device_initialize(&k7->dev);
+	k7->dev.class = &k7_class;
+	k7->dev.parent = &pdev->dev;
+	k7->dev.devt = MKDEV(MAJOR(k7_devt), index);
+	k7->dev.groups = k7_groups;
+	k7->dev.release = k7_device_release;
+	cdev_init(&k7->cdev, &k7_fops);
+	k7->cdev.owner = THIS_MODULE;
+	if (dev_set_name(&k7->dev, "k7pf%d", index)) {
+		put_device(&k7->dev);
+		return ERR_PTR(-ENOMEM);
+	}
+	return k7;
+}
+
+/* Make the node appear. */
+int k7_device_add(struct k7_device *k7)
+{
+	return cdev_device_add(&k7->cdev, &k7->dev);
+}
+
+/* Make the node disappear. Open files stay, and keep the object. */
+void k7_device_del(struct k7_device *k7)
+{
+	cdev_device_del(&k7->cdev, &k7->dev);
+}

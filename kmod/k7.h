@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Private definitions of the k7hsm driver: its structures, who locks what, and
+ * what the files offer to each other. docs/driver.md has the picture.
+ *
+ * Lock order: gate, control, mailbox_lock, then one of the spinlocks, which are
+ * never nested.
+ */
+#ifndef K7_H
+#define K7_H
+
+#include <linux/bitmap.h>
+#include <linux/cdev.h>
+#include <linux/completion.h>
+#include <linux/device.h>
+#include <linux/idr.h>
+#include <linux/interrupt.h>
+#include <linux/kref.h>
+#include <linux/mutex.h>
+#include <linux/pci.h>
+#include <linux/rwsem.h>
+#include <linux/spinlock.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
+
+#include <k7/hw.h>
+#include <k7/payload.h>
+#include <k7/status.h>
+#include <uapi/linux/k7hsm.h>
+
+#define K7_NAME			"k7hsm"
+#define K7_DRIVER_VERSION	"0.1.0"
+
+/* Entries of a ring: more than anybody keeps in flight, and only three pages. */
+#define K7_RING_ENTRIES		128
+#define K7_RING_SLOT_MASK	(K7_RING_ENTRIES - 1)
+#define K7_VECTORS_MAX		(1 + K7_RING_MAX)
+
+#define K7_HEALTH_PERIOD	HZ	/* how often the card is looked at, when nothing happens */
+#define K7_START_TIMEOUT_MS	10000	/* for the card to come up after a reset */
+#define K7_RING_STOP_TIMEOUT_MS	500	/* for a ring to show that it is disabled */
+
+struct k7_device;
+
+/* The card as it was last seen. */
+struct k7_card_view {
+	u32 state;		/* STATE register */
+	u32 generation;
+	u32 fault_sequence;
+};
+
+/* Things that should not happen, for sysfs. */
+struct k7_counters {
+	atomic_t completions_polled;	/* found without an interrupt */
+	atomic_t timeouts;
+	atomic_t protocol_errors;	/* the card broke a rule of the rings or the mailbox */
+	atomic_t cancelled;		/* requests that a reset or a halt ended */
+	atomic_t resets;
+};
+
+/**
+ * struct k7_request - one command for the firmware
+ * @ref:	one reference for whoever waits, one for the ring slot
+ * @done:	completed when the request is finished
+ * @opcode:	K7_CMD_*
+ * @channel:	channel it belongs to
+ * @closes:	channel whose number is free again after this request, or 0
+ * @arg:	arguments of the command
+ * @in:		request payload, whole pages of its own
+ * @out:	room for the reply payload, likewise
+ * @in_len:	bytes at @in
+ * @out_len:	bytes at @out
+ * @in_dma:	bus address of @in; mapped exactly while a ring slot holds the request
+ * @out_dma:	likewise of @out
+ * @tag:	tag on the ring; the low bits are the slot
+ * @deadline:	jiffies after which the card is taken to be stuck
+ * @sent:	jiffies when it was submitted
+ * @finished:	the fields below are final; they and this are written under the
+ *		ring's lock before @done is completed
+ * @error:	0, or a negative errno when the card did not answer
+ * @status:	status code of the card
+ * @result:	result word of the card
+ * @reply_len:	bytes of reply at @out
+ * @generation:	card generation in which it was submitted
+ *
+ * Payloads have whole pages so that an IOMMU shows the card nothing else. They
+ * are wiped when the last reference goes, wherever that is.
+ */
+struct k7_request {
+	struct kref ref;
+	struct completion done;
+	u16 opcode;
+	u32 channel;
+	u32 closes;
+	u32 arg[4];
+	void *in;
+	void *out;
+	u32 in_len;
+	u32 out_len;
+	dma_addr_t in_dma;
+	dma_addr_t out_dma;
+	u32 tag;
+	unsigned long deadline;
+	unsigned long sent;
+
+	bool finished;
+	int error;
+	u32 status;
+	u32 result;
+	u32 reply_len;
+	u32 generation;
+};
+
+/* A submission and completion ring pair. The ring memory lives from probe to remove. */
+struct k7_ring {
+	struct k7_device *k7;
+	unsigned int index;
+	unsigned int vector;
+	unsigned int entries;
+	struct k7_sqe *sq;
+	struct k7_cqe *cq;
+	dma_addr_t sq_dma;
+	dma_addr_t cq_dma;
+
+	spinlock_t lock;	/* protects what follows; taken in interrupts */
+	bool up;		/* takes requests */
+	bool active;		/* the card may write to it */
+	u32 generation;		/* card generation in which it was enabled */
+	u32 sq_tail;
+	u32 cq_head;
+	u32 phase;
+	u32 sequence;		/* upper bits of the next tag */
+	unsigned int in_flight;
+	struct k7_request *slots[K7_RING_ENTRIES];
+};
+
+struct k7_vector {
+	struct k7_device *k7;
+	unsigned int index;
+	int irq;
+	bool requested;
+	char name[24];
+};
+
+/**
+ * struct k7_device - a card; lives until the last open file of it is closed
+ * @dev:	class device, owner of the memory
+ * @cdev:	/dev/k7pfN
+ * @index:	N
+ * @pdev:	PCI function; a reference is held
+ * @pci_address: for K7_IOC_INFO
+ * @gate:	held for reading by file operations while they use the hardware, and
+ *		never while they wait for a request. Once remove() has had it for
+ *		writing, no file operation touches the hardware any more
+ * @mmio:	BAR 0
+ * @features:	FEATURES register
+ * @payload_max: largest payload in bytes
+ * @channel_max: highest channel number
+ * @ring_entries: entries of each ring
+ * @esn:	electronic serial number, printable
+ * @state_lock:	protects changes of @state
+ * @state:	enum k7_driver_state; k7_set_state() is the only writer
+ * @wait:	woken by state changes and by events
+ * @control:	protects setting up and stopping of rings, and changes of @card
+ * @card:	the card as it was last seen; read anywhere with READ_ONCE
+ * @rings_stuck: a ring did not stop: its memory is the card's until a reset
+ * @reset_task:	the job's task, so that PCI callbacks of its own reset do nothing
+ * @pci_reset:	state RESETTING belongs to the PCI callbacks
+ * @wq:		ordered: one thing happens to the card at a time
+ * @card_work:	looks at the card, after an event and once a second
+ * @mailbox_lock: protects the mailbox registers and @mailbox_tag
+ * @mailbox_tag: tag of the last mailbox command
+ * @identity_lock: protects @identity
+ * @identity:	texts are made printable when it comes in
+ * @rings:	@ring_count ring pairs
+ * @ring_count:	set in probe
+ * @space:	woken when slots become free, and when a ring stops
+ * @vectors:	@vector_count interrupts
+ * @vector_count: set in probe
+ * @channels:	channel numbers in use
+ * @closing:	channels whose file is closed and that the card was not told of yet
+ * @files_lock:	protects @files and the pending events in them
+ * @files:	open files
+ * @counters:	shown in sysfs
+ */
+struct k7_device {
+	struct device dev;
+	struct cdev cdev;
+	int index;
+	struct pci_dev *pdev;
+	u32 pci_address;
+
+	struct rw_semaphore gate;
+	void __iomem *mmio;
+	u32 features;
+	u32 payload_max;
+	u32 channel_max;
+	u32 ring_entries;
+	char esn[K7_ESN_SIZE + 1];
+
+	spinlock_t state_lock;	/* changes of state */
+	enum k7_driver_state state;
+	wait_queue_head_t wait;
+
+	struct mutex control;	/* rings' life, card */
+	struct k7_card_view card;
+	bool rings_stuck;
+	struct task_struct *reset_task;
+	bool pci_reset;
+
+	struct workqueue_struct *wq;
+	struct delayed_work card_work;
+
+	struct mutex mailbox_lock;	/* mailbox registers */
+	u32 mailbox_tag;
+
+	struct mutex identity_lock;	/* identity */
+	struct k7_identity identity;
+
+	struct k7_ring *rings;
+	unsigned int ring_count;
+	wait_queue_head_t space;
+	struct k7_vector vectors[K7_VECTORS_MAX];
+	unsigned int vector_count;
+
+	struct ida channels;
+	DECLARE_BITMAP(closing, K7_CHANNEL_MAX + 1);
+	spinlock_t files_lock;	/* files, their events */
+	struct list_head files;
+
+	struct k7_counters counters;
+};
+
+/* An open file: a channel of the card. */
+struct k7_file {
+	struct k7_device *k7;
+	u32 channel;
+	struct list_head node;	/* k7_device.files */
+	u32 pending;		/* K7_EVENT_*, not taken yet */
+};
+
+/**
+ * struct k7_mailbox_call - one boot loader command
+ * @opcode:	K7_BOOT_*
+ * @arg:	first argument (no command has more)
+ * @timeout_ms:	longest wait, 0: K7_MAILBOX_TIMEOUT_MS
+ * @reply:	room for the reply, K7_MB_DATA_BYTES, or NULL
+ * @reply_len:	out: bytes of reply
+ * @status:	out: status code of the card
+ */
+struct k7_mailbox_call {
+	u32 opcode;
+	u32 arg;
+	unsigned int timeout_ms;
+	void *reply;
+	u32 reply_len;
+	u32 status;
+};
+
+enum k7_job_kind {
+	K7_JOB_RESET_FIRMWARE = K7_RESET_FIRMWARE,
+	K7_JOB_RESET_CARD = K7_RESET_CARD,
+	K7_JOB_RESET_FUNCTION = K7_RESET_FUNCTION,
+	K7_JOB_RESET_BUS = K7_RESET_BUS,
+	K7_JOB_ERASE_FMS,
+	K7_JOB_ERASE_SMFS,
+};
+
+/**
+ * struct k7_job - a reset or an erase, done by the workqueue
+ * @ref:	one for the work, one for whoever waits
+ * @work:	on k7_device.wq
+ * @done:	completed at the end
+ * @k7:		the card; the work holds no reference, remove() waits for it
+ * @kind:	what to do
+ * @mode:	K7_MODE_*
+ * @timeout_ms:	for the card to come up
+ * @escalate:	when the boot loader does not help, reset the function
+ * @old_generation: card's generation before
+ * @error:	out: 0 or a negative errno
+ * @card_status: out: status code of the card (erases)
+ * @card_state:	out: STATE afterwards
+ * @generation:	out: generation afterwards
+ */
+struct k7_job {
+	struct kref ref;
+	struct work_struct work;
+	struct completion done;
+	struct k7_device *k7;
+	enum k7_job_kind kind;
+	u32 mode;
+	unsigned int timeout_ms;
+	bool escalate;
+	u32 old_generation;
+	int error;
+	u32 card_status;
+	u32 card_state;
+	u32 generation;
+};
+
+/* main.c */
+extern struct class k7_class;
+extern dev_t k7_devt;
+unsigned int k7_request_timeout(unsigned int wanted_ms);
+
+/* pci.c */
+extern struct pci_driver k7_pci_driver;
+
+/* cdev.c */
+#define K7_MINORS	256
+struct k7_device *k7_device_alloc(struct pci_dev *pdev);
+int k7_device_add(struct k7_device *k7);
+void k7_device_del(struct k7_device *k7);
+void k7_channels_flush(struct k7_device *k7);
+
+/* state.c */
+bool k7_set_state(struct k7_device *k7, enum k7_driver_state next);
+const char *k7_state_name(enum k7_driver_state state);
+int k7_check_live(struct k7_device *k7);
+void k7_uevent(struct k7_device *k7);
+
+static inline enum k7_driver_state k7_state(const struct k7_device *k7)
+{
+	return READ_ONCE(k7->state);
+}
+
+/* True once the card is gone or the driver is being unbound; for good. */
+static inline bool k7_going(const struct k7_device *k7)
+{
+	return k7_state(k7) >= K7_DRIVER_DELETING;
+}
+
+/* card.c */
+int k7_card_probe(struct k7_device *k7);
+int k7_card_read(struct k7_device *k7, struct k7_card_view *view);
+bool k7_card_runs(u32 state);
+void k7_card_identify(struct k7_device *k7);
+int k7_card_sync(struct k7_device *k7);
+int k7_card_wait_up(struct k7_device *k7, const u32 *old_generation, unsigned int timeout_ms);
+void k7_card_gone(struct k7_device *k7);
+void k7_card_work(struct work_struct *work);
+void k7_card_kick(struct k7_device *k7);
+const char *k7_card_state_name(u32 state);
+const char *k7_card_reason_name(u32 state);
+
+/* mailbox.c */
+int k7_mailbox(struct k7_device *k7, struct k7_mailbox_call *call);
+
+/* ring.c */
+int k7_rings_alloc(struct k7_device *k7);
+void k7_rings_free(struct k7_device *k7);
+int k7_rings_start(struct k7_device *k7, u32 generation);
+bool k7_rings_stop(struct k7_device *k7, int error);
+void k7_rings_check(struct k7_device *k7);
+int k7_ring_submit(struct k7_ring *ring, struct k7_request *req);
+unsigned int k7_ring_reap(struct k7_ring *ring);
+bool k7_ring_has_space(struct k7_ring *ring);
+
+static inline struct k7_ring *k7_ring_of_this_cpu(struct k7_device *k7)
+{
+	return &k7->rings[raw_smp_processor_id() % k7->ring_count];
+}
+
+/* request.c */
+struct k7_request *k7_request_alloc(u16 opcode, u32 in_len, u32 out_len);
+void k7_request_put(struct k7_request *req);
+int k7_request_map(struct k7_device *k7, struct k7_request *req);
+void k7_request_unmap(struct k7_device *k7, struct k7_request *req);
+void k7_request_finish(struct k7_request *req, int error);
+int k7_request_run(struct k7_device *k7, struct k7_request *req, unsigned int timeout_ms);
+
+/* event.c */
+irqreturn_t k7_interrupt(int irq, void *data);
+void k7_event_mask(struct k7_device *k7, u32 mask);
+void k7_event_post(struct k7_device *k7, u32 events);
+u32 k7_event_take(struct k7_file *file, u32 mask);
+int k7_event_wait(struct k7_file *file, u32 mask, u32 timeout_ms, u32 *events);
+
+/* reset.c */
+struct k7_job *k7_job_alloc(struct k7_device *k7, enum k7_job_kind kind);
+void k7_job_put(struct k7_job *job);
+int k7_job_start(struct k7_job *job);
+int k7_job_run(struct k7_job *job);
+void k7_reset_after_timeout(struct k7_device *k7);
+bool k7_reset_begin(struct k7_device *k7);
+void k7_reset_end(struct k7_device *k7);
+
+/* ioctl.c */
+long k7_ioctl(struct file *filp, unsigned int cmd, unsigned long arg);
+
+/* sysfs.c */
+extern const struct attribute_group *k7_groups[];
+
+#endif /* K7_H */

@@ -1,0 +1,358 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Resets and erases. All that the driver starts itself is a job on the card's
+ * ordered workqueue; what the PCI core starts (sysfs reset, AER, suspend) comes
+ * through k7_reset_begin() and k7_reset_end(). Either way the one who has moved
+ * the driver from LIVE to RESETTING owns the card until it is LIVE again.
+ */
+#include <linux/delay.h>
+#include <linux/slab.h>
+
+#include "regs.h"
+
+#define K7_PCI_LOCK_TIMEOUT_MS	1000	/* for somebody else to let go of the PCI function */
+#define K7_RESET_WAIT_MS	30000	/* for a job to end before the PCI core resets */
+
+struct k7_job_type {
+	const char *name;
+	int (*run)(struct k7_job *job);
+	bool restarts;	/* the card comes up afterwards */
+	bool resets;	/* and everything that it had in hand is forgotten */
+};
+
+/* ---- What a job does ---- */
+
+/* Return: 0, or an errno; a refusal of the card is in @job->card_status too. */
+static int k7_job_mailbox(struct k7_job *job, u32 opcode, u32 arg, unsigned int timeout_ms)
+{
+	struct k7_mailbox_call call = { .opcode = opcode, .arg = arg, .timeout_ms = timeout_ms };
+	int err = k7_mailbox(job->k7, &call);
+
+	if (err)
+		return err;
+	job->card_status = call.status;
+	return 0;
+}
+
+/* A card that is asked to restart and does not want to: a reset has no other way to say so. */
+static int k7_job_refused(const struct k7_job *job)
+{
+	switch (job->card_status) {
+	case K7_ST_OK:
+		return 0;
+	case K7_ST_BAD_STATE:
+		return -EHOSTDOWN;
+	case K7_ST_BUSY:
+		return -EBUSY;
+	default:
+		return -EIO;
+	}
+}
+
+static int k7_job_restart_firmware(struct k7_job *job)
+{
+	bool stop = job->mode == K7_MODE_BOOT_LOADER;
+	int err;
+
+	err = k7_job_mailbox(job, stop ? K7_BOOT_STOP_FIRMWARE : K7_BOOT_START_FIRMWARE,
+			     stop ? 0 : job->mode, 0);
+	return err ?: k7_job_refused(job);
+}
+
+static int k7_job_reset_card(struct k7_job *job)
+{
+	int err = k7_job_mailbox(job, K7_BOOT_RESET, job->mode, 0);
+
+	return err ?: k7_job_refused(job);
+}
+
+/* Has the card been reset, whatever else went wrong? */
+static bool k7_job_was_reset(const struct k7_job *job)
+{
+	struct k7_card_view now;
+
+	return !k7_card_read(job->k7, &now) && now.generation != job->old_generation;
+}
+
+/*
+ * The PCI core's reset needs the device lock, which remove() has while it waits
+ * for this job: so only ever try, and look whether the card is going.
+ */
+static int k7_job_reset_pci(struct k7_job *job, int (*reset)(struct pci_dev *pdev))
+{
+	struct k7_device *k7 = job->k7;
+	unsigned long deadline = jiffies + msecs_to_jiffies(K7_PCI_LOCK_TIMEOUT_MS);
+	int err;
+
+	/* Registers are not to be read while the function is being reset. */
+	guard(mutex)(&k7->mailbox_lock);
+	for (;;) {
+		if (k7_going(k7))
+			return -ENODEV;
+		err = reset(k7->pdev);
+		if (err != -EAGAIN)
+			break;
+		if (time_after(jiffies, deadline))
+			return -EBUSY;
+		msleep(20);
+	}
+	/* A port that does not report its link makes the core complain after a good reset. */
+	if (err == -ENOTTY)
+		return k7_job_was_reset(job) ? 0 : -EOPNOTSUPP;
+	return err;
+}
+
+static int k7_job_reset_function(struct k7_job *job)
+{
+	return k7_job_reset_pci(job, pci_try_reset_function);
+}
+
+static int k7_job_reset_bus(struct k7_job *job)
+{
+	return k7_job_reset_pci(job, pci_reset_bus);
+}
+
+static int k7_job_erase_fms(struct k7_job *job)
+{
+	return k7_job_mailbox(job, K7_BOOT_ERASE_FMS, 0, K7_MAILBOX_ERASE_TIMEOUT_MS);
+}
+
+static int k7_job_erase_smfs(struct k7_job *job)
+{
+	return k7_job_mailbox(job, K7_BOOT_ERASE_SMFS, 0, K7_MAILBOX_ERASE_TIMEOUT_MS);
+}
+
+static const struct k7_job_type k7_job_types[] = {
+	[K7_JOB_RESET_FIRMWARE] = { "firmware restart", k7_job_restart_firmware, true, false },
+	[K7_JOB_RESET_CARD] = { "card reset", k7_job_reset_card, true, true },
+	[K7_JOB_RESET_FUNCTION] = { "function level reset", k7_job_reset_function, true, true },
+	[K7_JOB_RESET_BUS] = { "bus reset", k7_job_reset_bus, true, true },
+	[K7_JOB_ERASE_FMS] = { "erase of all FMs", k7_job_erase_fms, false, false },
+	[K7_JOB_ERASE_SMFS] = { "erase of the SMFS", k7_job_erase_smfs, false, false },
+};
+
+/* ---- Running a job ---- */
+
+/* Stopping the firmware raises no generation; everything else does. */
+static bool k7_job_raises_generation(const struct k7_job *job)
+{
+	return k7_job_types[job->kind].resets || job->mode != K7_MODE_BOOT_LOADER;
+}
+
+static int k7_job_act(struct k7_job *job)
+{
+	const struct k7_job_type *type = &k7_job_types[job->kind];
+	struct k7_card_view before = job->k7->card;
+	int err;
+
+	k7_card_read(job->k7, &before);
+	job->old_generation = before.generation;
+	err = type->run(job);
+	if (err || !type->restarts)
+		return err;
+	return k7_card_wait_up(job->k7, k7_job_raises_generation(job) ? &job->old_generation : NULL,
+			       job->timeout_ms);
+}
+
+/* The boot loader did not help, or a ring did not stop: take the function down as a whole. */
+static int k7_job_escalate(struct k7_job *job)
+{
+	dev_warn(&job->k7->dev, "%s did not help: trying a function level reset\n",
+		 k7_job_types[job->kind].name);
+	job->kind = K7_JOB_RESET_FUNCTION;
+	job->mode = K7_MODE_OPERATIONAL;
+	return k7_job_act(job);
+}
+
+static int k7_job_on_card(struct k7_job *job)
+{
+	struct k7_device *k7 = job->k7;
+	bool quiet = k7_rings_stop(k7, -ECANCELED);
+	int err = k7_job_act(job);
+	bool helpless;
+
+	if (!quiet)
+		quiet = k7_rings_stop(k7, -ECANCELED);
+	helpless = !quiet || (job->escalate && err);
+	if (helpless && !k7_going(k7) && job->kind != K7_JOB_RESET_FUNCTION) {
+		err = k7_job_escalate(job);
+		k7_rings_stop(k7, -ECANCELED);
+	}
+	return err;
+}
+
+/* Note how the card is now, whatever has become of the job. */
+static void k7_job_report(struct k7_job *job)
+{
+	struct k7_device *k7 = job->k7;
+	int err = k7_going(k7) ? -ENODEV : k7_card_sync(k7);
+
+	if (!job->error && err)
+		job->error = err;
+	job->card_state = READ_ONCE(k7->card.state);
+	job->generation = READ_ONCE(k7->card.generation);
+	if (err == -ENODEV)
+		k7_card_gone(k7);
+	else
+		k7_card_identify(k7);
+}
+
+static void k7_job_work(struct work_struct *work)
+{
+	struct k7_job *job = container_of(work, struct k7_job, work);
+	struct k7_device *k7 = job->k7;
+
+	mutex_lock(&k7->control);
+	WRITE_ONCE(k7->reset_task, current);
+	dev_info(&k7->dev, "%s\n", k7_job_types[job->kind].name);
+	job->error = k7_job_on_card(job);
+	k7_job_report(job);
+	WRITE_ONCE(k7->reset_task, NULL);
+	mutex_unlock(&k7->control);
+
+	if (job->error)
+		dev_err(&k7->dev, "%s failed: %d\n", k7_job_types[job->kind].name, job->error);
+	if (k7_job_types[job->kind].restarts)
+		atomic_inc(&k7->counters.resets);
+	/* LIVE first: whoever is woken by the event can use the card. */
+	k7_set_state(k7, K7_DRIVER_LIVE);
+	k7_event_post(k7, k7_job_types[job->kind].restarts ? K7_EVENT_RESET : 0);
+	complete_all(&job->done);
+	k7_job_put(job);
+}
+
+/* ---- Starting a job ---- */
+
+static void k7_job_release(struct kref *ref)
+{
+	kfree(container_of(ref, struct k7_job, ref));
+}
+
+void k7_job_put(struct k7_job *job)
+{
+	kref_put(&job->ref, k7_job_release);
+}
+
+/* Return: a job with default values, ended by k7_job_put(), or NULL. */
+struct k7_job *k7_job_alloc(struct k7_device *k7, enum k7_job_kind kind)
+{
+	struct k7_job *job = kzalloc(sizeof(*job), GFP_KERNEL);
+
+	if (!job)
+		return NULL;
+	kref_init(&job->ref);
+	INIT_WORK(&job->work, k7_job_work);
+	init_completion(&job->done);
+	job->k7 = k7;
+	job->kind = kind;
+	job->timeout_ms = K7_START_TIMEOUT_MS;
+	return job;
+}
+
+/**
+ * k7_job_start - begin a job; gate or control is held
+ * @job:	job; the work takes a reference of its own
+ *
+ * Return: 0, -EBUSY when another reset or erase is running, -ENODEV.
+ */
+int k7_job_start(struct k7_job *job)
+{
+	struct k7_device *k7 = job->k7;
+
+	if (!k7_set_state(k7, K7_DRIVER_RESETTING))
+		return k7_going(k7) ? -ENODEV : -EBUSY;
+	kref_get(&job->ref);
+	queue_work(k7->wq, &job->work);
+	return 0;
+}
+
+/**
+ * k7_job_run - begin a job and wait for its end
+ * @job:	job
+ *
+ * A signal ends the wait, not the job.
+ *
+ * Return: 0 when the job was done; -EINTR; the errors of k7_job_start() and of the job.
+ */
+int k7_job_run(struct k7_job *job)
+{
+	int err;
+
+	scoped_guard(rwsem_read, &job->k7->gate)
+		err = k7_job_start(job);
+	if (err)
+		return err;
+	if (wait_for_completion_interruptible(&job->done))
+		return -EINTR;
+	return job->error;
+}
+
+/* The firmware does not answer: restart it. gate or control is held. */
+void k7_reset_after_timeout(struct k7_device *k7)
+{
+	struct k7_job *job = k7_job_alloc(k7, K7_JOB_RESET_FIRMWARE);
+
+	if (!job)
+		return; /* the next look at the card comes here again */
+	job->escalate = true;
+	k7_job_start(job);
+	k7_job_put(job);
+}
+
+/* ---- Resets of the PCI core ---- */
+
+/**
+ * k7_reset_begin - let go of the card before the PCI core does something to it
+ * @k7:		card
+ *
+ * Waits for a job that is running. In a reset that a job of ours has asked for,
+ * nothing is to be done.
+ *
+ * Return: true when k7_reset_end() is due afterwards.
+ */
+bool k7_reset_begin(struct k7_device *k7)
+{
+	long left = msecs_to_jiffies(K7_RESET_WAIT_MS);
+
+	if (READ_ONCE(k7->reset_task) == current)
+		return false;
+	while (!k7_set_state(k7, K7_DRIVER_RESETTING)) {
+		if (k7_going(k7) || !left)
+			return false;
+		left = wait_event_timeout(k7->wait, k7_state(k7) != K7_DRIVER_RESETTING, left);
+	}
+	mutex_lock(&k7->control);
+	k7->pci_reset = true;
+	k7_rings_stop(k7, -ECANCELED);
+	k7_event_mask(k7, 0);
+	mutex_unlock(&k7->control);
+	return true;
+}
+
+/**
+ * k7_reset_end - take the card back into service after k7_reset_begin()
+ * @k7:		card
+ *
+ * Does nothing when k7_reset_begin() did nothing.
+ */
+void k7_reset_end(struct k7_device *k7)
+{
+	int err;
+
+	if (READ_ONCE(k7->reset_task) == current || !k7->pci_reset)
+		return;
+	mutex_lock(&k7->control);
+	k7->pci_reset = false;
+	k7_rings_stop(k7, -ECANCELED);
+	err = k7_card_wait_up(k7, NULL, K7_START_TIMEOUT_MS);
+	if (!err)
+		err = k7_card_sync(k7);
+	if (err)
+		dev_err(&k7->dev, "the card did not come back after a reset: %d\n", err);
+	if (err == -ENODEV)
+		k7_card_gone(k7);
+	mutex_unlock(&k7->control);
+	atomic_inc(&k7->counters.resets);
+	k7_set_state(k7, K7_DRIVER_LIVE);
+	k7_event_post(k7, K7_EVENT_RESET);
+}

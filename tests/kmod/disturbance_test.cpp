@@ -1,0 +1,467 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// What happens to the card while files are open and threads wait: resets, erases, a halt, lost interrupts, unbinding,
+// a card that is gone. Faults are played by the card: a line "@qmp ..." asks the runner of the guest tests for one.
+#include <algorithm>
+#include <array>
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <sys/time.h>
+#include <thread>
+#include <vector>
+
+#include "tests/kmod/groups.hpp"
+#include "tests/kmod/node.hpp"
+
+namespace k7test {
+
+namespace {
+
+constexpr double kWakeMs = 100; // unbinding wakes everybody within this
+
+void set_fault(const Context &context, const std::string &fault) {
+    std::printf("@qmp qom-set {\"path\": \"%s\", \"property\": \"fault\", \"value\": \"%s\"}\n",
+                context.qom_path.c_str(), fault.c_str());
+    std::fflush(stdout);
+}
+
+int counter(const Context &context, const std::string &name) {
+    return std::atoi(first_line(context.sysfs + "/counters/" + name).c_str());
+}
+
+/// Back to a card that works, whatever a test has left behind.
+void restore(Context &context, const Node &node) {
+    set_fault(context, "none");
+    const bool up = eventually(15, [&] { return node.reset(K7_RESET_CARD) == 0; });
+    context.tap.check(up && node.state() == K7_STATE_OPERATIONAL && node.nop() == 0, "a card reset mends it");
+}
+
+/// A call that blocks in a thread of its own, and when it came back.
+class Blocked {
+  public:
+    template <typename Call>
+    explicit Blocked(Call call)
+        : thread_([this, call] {
+              result_ = call();
+              done_at_ = watch_.milliseconds();
+              done_ = true;
+          }) {}
+    ~Blocked() { join(); }
+    Blocked(const Blocked &) = delete;
+    Blocked &operator=(const Blocked &) = delete;
+
+    void join() {
+        if (thread_.joinable())
+            thread_.join();
+    }
+    [[nodiscard]] bool done() const { return done_; }
+    [[nodiscard]] double now() const { return watch_.milliseconds(); }
+    /// Milliseconds between @p begin, a time of now(), and the return of the call.
+    double returned_after(double begin) {
+        join();
+        return done_at_ - begin;
+    }
+    int result() {
+        join();
+        return result_;
+    }
+
+  private:
+    Stopwatch watch_;
+    std::atomic<bool> done_{false};
+    int result_ = 0;
+    double done_at_ = 0;
+    std::thread thread_;
+};
+
+void settle() {
+    std::this_thread::sleep_for(std::chrono::milliseconds(300));
+}
+
+} // namespace
+
+// ---- Resets and erases ----
+
+namespace {
+
+void expect_reset(Context &context, std::uint32_t kind, const std::string &name) {
+    Tap &tap = context.tap;
+    const Node node(context.node), other(context.node);
+    const std::uint32_t generation = node.info().generation;
+    k7_ioc_reset answer;
+
+    const Stopwatch watch;
+    tap.result(0, node.reset(kind, K7_MODE_OPERATIONAL, &answer), name);
+    tap.within(watch.milliseconds(), 5000, "its duration");
+    tap.check(K7_STATE_GET(answer.card_state) == K7_STATE_OPERATIONAL, "the card is operational afterwards");
+    tap.check(answer.generation > generation && node.info().generation == answer.generation, "in a new generation");
+    tap.result(0, node.nop(), "a file that was open still works");
+    tap.check((other.take_events() & K7_EVENT_RESET) != 0, "other files hear of it");
+}
+
+void test_modes(Context &context) {
+    Tap &tap = context.tap;
+    const Node node(context.node);
+    k7_ioc_reset answer;
+
+    for (const std::uint32_t kind : {K7_RESET_FIRMWARE, K7_RESET_CARD}) {
+        tap.result(0, node.reset(kind, K7_MODE_MAINTENANCE, &answer), "into maintenance mode");
+        tap.check(K7_STATE_GET(answer.card_state) == K7_STATE_MAINTENANCE && node.nop() == 0, "works, without FMs");
+        tap.result(0, node.reset(kind, K7_MODE_BOOT_LOADER, &answer), "into the boot loader");
+        tap.check(K7_STATE_GET(answer.card_state) == K7_STATE_BOOT, "stays there");
+        tap.result(-EHOSTDOWN, node.nop(), "requests fail at once");
+        tap.check(first_line(context.sysfs + "/card_state") == "boot", "sysfs says so");
+        tap.result(0, node.reset(kind), "and back");
+        tap.result(0, node.nop(), "works again");
+    }
+}
+
+} // namespace
+
+void test_reset(Context &context) {
+    Tap &tap = context.tap;
+    expect_reset(context, K7_RESET_FIRMWARE, "firmware restart");
+    expect_reset(context, K7_RESET_CARD, "card reset");
+    expect_reset(context, K7_RESET_FUNCTION, "function level reset");
+    expect_reset(context, K7_RESET_BUS, "bus reset");
+    test_modes(context);
+
+    const Node node(context.node);
+    tap.result(-EINVAL, node.reset(0), "kind 0");
+    tap.result(-EINVAL, node.reset(5), "kind 5");
+    tap.result(-EINVAL, node.reset(K7_RESET_CARD, 3), "mode 3");
+    tap.result(-EINVAL, node.reset(K7_RESET_FUNCTION, K7_MODE_MAINTENANCE), "a mode where none can be given");
+    auto reserved = sized<k7_ioc_reset>();
+    reserved.kind = K7_RESET_CARD;
+    reserved.reserved = 1;
+    tap.result(-EINVAL, node.call(K7_IOC_RESET, &reserved), "a reserved field that is set");
+
+    const std::string pci = std::filesystem::canonical(context.sysfs + "/device").string();
+    const std::uint32_t generation = node.info().generation;
+    std::ofstream(pci + "/reset") << "1\n";
+    tap.check(node.info().generation > generation && node.nop() == 0, "a reset through sysfs, then a NOP");
+}
+
+void test_erase(Context &context) {
+    Tap &tap = context.tap;
+    const Node node(context.node);
+    k7_ioc_erase answer;
+
+    for (const std::uint32_t target : {K7_ERASE_FMS, K7_ERASE_SMFS}) {
+        tap.result(0, node.erase(target, &answer), "erase " + std::to_string(target));
+        tap.check(answer.card_status == K7_ST_OK, "the card has done it");
+        tap.check(K7_STATE_GET(answer.card_state) == K7_STATE_BOOT, "and is in the boot loader");
+        tap.result(-EHOSTDOWN, node.nop(), "requests fail at once");
+        k7_card_state state{};
+        k7_ioc_query query;
+        tap.result(0, node.query(K7_QUERY_STATE, std::as_writable_bytes(std::span(&state, 1)), query), "queries work");
+        tap.check(state.fm_count == 0 || target != K7_ERASE_FMS, "no FM is left");
+        tap.result(0, node.reset(K7_RESET_FIRMWARE), "firmware restart");
+        tap.result(0, node.nop(), "works again");
+    }
+    tap.result(-EINVAL, node.erase(0), "target 0");
+    tap.result(-EINVAL, node.erase(3), "target 3");
+    auto reserved = sized<k7_ioc_erase>();
+    reserved.target = K7_ERASE_FMS;
+    reserved.reserved = 1;
+    tap.result(-EINVAL, node.call(K7_IOC_ERASE, &reserved), "a reserved field that is set");
+}
+
+/// Requests from several threads while the card is reset again and again.
+void test_busy_reset(Context &context) {
+    constexpr std::array kAllowed = {0, -ECANCELED, -EAGAIN, -EHOSTDOWN};
+    Tap &tap = context.tap;
+    std::atomic<bool> stop{false};
+    std::atomic<int> answered{0}, wrong{0};
+    std::vector<std::thread> threads;
+
+    for (int i = 0; i < 4; i++) {
+        threads.emplace_back([&] {
+            const Node node(context.node);
+            std::array<std::byte, 4096> bytes{};
+            while (!stop) {
+                const int result = node.send(Node::request(K7_CMD_GET_RANDOM, bytes, 4096));
+                answered += result == 0;
+                wrong += std::find(kAllowed.begin(), kAllowed.end(), result) == kAllowed.end();
+            }
+        });
+    }
+    const Node node(context.node);
+    int failures = 0;
+    for (std::uint32_t i = 0; i < 12; i++)
+        failures += node.reset(1 + i % 4) != 0;
+    Blocked first([&] { return node.reset(K7_RESET_FUNCTION); });
+    bool refused = false;
+    while (!first.done())
+        refused |= node.reset(K7_RESET_FIRMWARE) == -EBUSY;
+    refused |= first.result() == -EBUSY;
+    stop = true;
+    for (auto &thread : threads)
+        thread.join();
+    tap.check(failures == 0, "12 resets of all kinds under load");
+    tap.check(refused, "a second reset meanwhile is EBUSY");
+    tap.check(answered > 0 && wrong == 0, "requests are answered or end with a documented error");
+    tap.result(0, node.nop(), "the card works afterwards");
+}
+
+// ---- Halt ----
+
+namespace {
+
+/// @return milliseconds from the first sight of HALTED in STATE to the return of poll() in another thread
+double halt_to_poll(Context &context, const Node &node, const Node &poller) {
+    Blocked poll([&] {
+        while (node.state() != K7_STATE_HALTED && (poller.wait(20000) & POLLPRI)) {
+            if (node.state() != K7_STATE_HALTED)
+                poller.take_events();
+        }
+        return 0;
+    });
+    context.tap.check(eventually(20, [&] { return node.state() == K7_STATE_HALTED; }), "the card halts");
+    return poll.returned_after(poll.now());
+}
+
+void test_halted(Context &context, const Node &node) {
+    Tap &tap = context.tap;
+    const Stopwatch watch;
+    tap.result(-EHOSTDOWN, node.nop(), "a new request fails");
+    tap.within(watch.milliseconds(), 50, "at once");
+    tap.check(node.info().driver_state == K7_DRIVER_LIVE, "the driver stays live");
+    tap.check(first_line(context.sysfs + "/card_state") == "halted", "sysfs: card_state");
+    tap.check(first_line(context.sysfs + "/reason") == "watchdog", "sysfs: reason");
+    std::array<std::byte, 4096> report{};
+    k7_ioc_query query;
+    tap.result(0, node.query(K7_QUERY_FAULT_REPORT, report, query), "the boot loader tells the fault");
+    tap.check(query.card_status == K7_ST_OK && query.reply_len > 0, "with a report");
+    k7_ioc_erase erased;
+    tap.result(0, node.erase(K7_ERASE_FMS, &erased), "FMs can be erased");
+    tap.check(K7_STATE_GET(erased.card_state) == K7_STATE_HALTED, "which leaves it halted");
+}
+
+} // namespace
+
+void test_halt(Context &context) {
+    Tap &tap = context.tap;
+    const Node node(context.node), poller(context.node, O_RDONLY);
+    const std::uint32_t fault = node.info().fault_sequence;
+
+    set_fault(context, "hang");
+    settle();
+    Blocked request([&] { return node.nop(); });
+    const double delay = halt_to_poll(context, node, poller);
+    tap.within(delay, 50, "poll() returns after the halt");
+    const double halted_at = request.now();
+    tap.result(-ECANCELED, request.result(), "the request in flight");
+    tap.within(request.returned_after(halted_at), 50, "returns after the halt");
+    tap.check((poller.take_events() & (K7_EVENT_STATE_CHANGED | K7_EVENT_NEW_FAULT)) ==
+                  (K7_EVENT_STATE_CHANGED | K7_EVENT_NEW_FAULT),
+              "the events are there");
+    tap.check(poller.take_events() == 0, "once");
+    tap.check(node.info().fault_sequence > fault, "with a new fault sequence");
+    test_halted(context, node);
+    restore(context, node);
+}
+
+// ---- Waiting that is disturbed ----
+
+void test_signal(Context &context) {
+    Tap &tap = context.tap;
+    const Node node(context.node);
+    struct sigaction action {};
+    action.sa_handler = [](int) {};
+    ::sigaction(SIGALRM, &action, nullptr);
+    const itimerval soon{{0, 0}, {0, 200000}};
+    k7_ioc_event event;
+
+    ::setitimer(ITIMER_REAL, &soon, nullptr);
+    tap.result(-EINTR, node.event(event, 0xffffffff), "a signal ends the wait for an event");
+    set_fault(context, "drop-completion");
+    settle();
+    ::setitimer(ITIMER_REAL, &soon, nullptr);
+    Stopwatch watch;
+    tap.result(-EINTR, node.nop(), "a signal ends the wait for a reply");
+    tap.within(watch.milliseconds(), 1000, "at once");
+    set_fault(context, "none");
+    settle();
+    tap.result(0, node.nop(), "the channel still works");
+    tap.check(eventually(15, [&] { return counter(context, "cancelled") > 0; }),
+              "what was abandoned is cleaned up by a restart of the firmware");
+    tap.check(eventually(10, [&] { return node.nop() == 0; }), "which works");
+}
+
+void test_lost_interrupt(Context &context) {
+    Tap &tap = context.tap;
+    const Node node(context.node);
+    const int before = counter(context, "completions_polled");
+
+    set_fault(context, "lose-irq");
+    settle();
+    const Stopwatch watch;
+    tap.result(0, node.nop(), "a request whose interrupt is lost is answered");
+    tap.within(watch.milliseconds(), 2500, "by the health poll");
+    tap.check(counter(context, "completions_polled") > before, "and counted");
+    restore(context, node);
+}
+
+void test_lost_completion(Context &context) {
+    Tap &tap = context.tap;
+    const Node node(context.node);
+    const std::uint32_t generation = node.info().generation;
+    const int timeouts = counter(context, "timeouts");
+
+    set_fault(context, "drop-completion:2");
+    settle();
+    Stopwatch watch;
+    tap.result(-ETIMEDOUT, node.nop(200), "a short timeout");
+    tap.check(watch.milliseconds() >= 190, "is kept");
+    tap.within(watch.milliseconds(), 1000, "and not exceeded");
+    tap.check(node.info().generation == generation, "impatience resets nothing");
+    watch = Stopwatch();
+    tap.result(-ETIMEDOUT, node.nop(), "the default timeout");
+    tap.check(counter(context, "timeouts") == timeouts + 2, "both are counted");
+    tap.check(eventually(10, [&] { return node.info().generation > generation && node.nop() == 0; }),
+              "the driver has restarted the firmware");
+}
+
+// ---- The card goes ----
+
+namespace {
+
+std::string pci_address(const Context &context) {
+    return std::filesystem::canonical(context.sysfs + "/device").filename().string();
+}
+
+void write_driver(const std::string &file, const std::string &address) {
+    std::ofstream("/sys/bus/pci/drivers/k7hsm/" + file) << address << "\n";
+}
+
+/// Threads that wait in each way there is, on files of their own.
+class Waiters {
+  public:
+    explicit Waiters(const Context &context, bool with_request)
+        : poller_(context.node, O_RDONLY), listener_(context.node), sender_(context.node),
+          poll_([this] { return static_cast<int>(poller_.wait(30000)); }), event_([this] {
+              k7_ioc_event event;
+              return listener_.event(event, 0xffffffff, K7_EVENT_FMS_CHANGED);
+          }),
+          request_([this, with_request] { return with_request ? sender_.nop() : -ENODEV; }) {}
+
+    /// @param begin Blocked::now() of this object when the disturbance began
+    void expect_woken(Tap &tap, double begin, double limit) {
+        tap.check((poll_.result() & (POLLERR | POLLHUP)) == (POLLERR | POLLHUP), "poll() says ERR and HUP");
+        tap.within(poll_.returned_after(begin), limit, "soon");
+        tap.result(-ENODEV, event_.result(), "the wait for an event");
+        tap.within(event_.returned_after(begin), limit, "ends soon");
+        tap.result(-ENODEV, request_.result(), "a request in flight");
+        tap.within(request_.returned_after(begin), limit, "ends soon");
+    }
+    [[nodiscard]] double now() const { return poll_.now(); }
+
+  private:
+    Node poller_, listener_, sender_;
+    Blocked poll_, event_, request_;
+};
+
+void expect_dead_file(Tap &tap, const Node &node) {
+    k7_ioc_event event;
+    k7_ioc_query query;
+    k7_ioc_info info;
+
+    tap.result(0, node.info(info), "INFO still works");
+    tap.check(info.card_state == 0xffffffff && info.driver_state >= K7_DRIVER_DELETING, "and says that it is gone");
+    tap.result(-ENODEV, node.nop(), "REQUEST");
+    tap.result(-ENODEV, node.query(K7_QUERY_STATE, {}, query), "QUERY");
+    tap.result(-ENODEV, node.event(event, 0), "EVENT");
+    tap.result(-ENODEV, node.reset(K7_RESET_CARD), "RESET");
+    tap.result(-ENODEV, node.erase(K7_ERASE_FMS), "ERASE");
+    tap.check((node.wait(1000) & (POLLERR | POLLHUP)) == (POLLERR | POLLHUP), "poll()");
+}
+
+void rebind(Context &context, const std::string &address) {
+    set_fault(context, "none");
+    settle();
+    write_driver("bind", address);
+    const bool back = eventually(5, [&] { return Node(context.node).good() && Node(context.node).nop() == 0; });
+    context.tap.check(back, "bound again, the card works");
+}
+
+void unbind_with_waiters(Context &context, bool hung) {
+    Tap &tap = context.tap;
+    Node node(context.node);
+    const std::string address = pci_address(context);
+
+    if (hung) {
+        set_fault(context, "drop-completion");
+        settle();
+    }
+    {
+        Waiters waiters(context, hung);
+        settle();
+        const Stopwatch watch;
+        const double begin = waiters.now();
+        write_driver("unbind", address);
+        tap.within(watch.milliseconds(), 1500, hung ? "unbinding with a request in flight" : "unbinding");
+        waiters.expect_woken(tap, begin, kWakeMs);
+    }
+    expect_dead_file(tap, node);
+    tap.check(!std::filesystem::exists(context.sysfs), "sysfs has forgotten the card");
+    // As long as it is open, its number is not given to another card.
+    node.close();
+    rebind(context, address);
+}
+
+} // namespace
+
+void test_unbind(Context &context) {
+    unbind_with_waiters(context, false);
+    unbind_with_waiters(context, true);
+    const std::string address = pci_address(context);
+    for (int i = 0; i < 20; i++) {
+        write_driver("unbind", address);
+        write_driver("bind", address);
+    }
+    context.tap.result(0, Node(context.node).nop(), "20 times unbound and bound");
+}
+
+void test_link_down(Context &context) {
+    Tap &tap = context.tap;
+    Node node(context.node);
+    const std::string address = pci_address(context);
+    {
+        Waiters waiters(context, false);
+        settle();
+        const double begin = waiters.now();
+        set_fault(context, "link-down");
+        // The fault takes its way through QEMU, and nothing interrupts: the health poll has to see it.
+        waiters.expect_woken(tap, begin, 2500);
+    }
+    expect_dead_file(tap, node);
+    tap.check(first_line(context.sysfs + "/driver_state") == "dead", "sysfs: driver_state");
+    tap.check(first_line(context.sysfs + "/card_state") == "gone", "sysfs: card_state");
+    const Stopwatch watch;
+    write_driver("unbind", address);
+    tap.within(watch.milliseconds(), 500, "unbinding a card that is gone");
+    node.close();
+    rebind(context, address);
+}
+
+// ---- Figures ----
+
+void test_latency(Context &context) {
+    constexpr std::size_t kRounds = 5000;
+    const Node node(context.node);
+    std::vector<double> microseconds;
+
+    for (std::size_t i = 0; i < kRounds; i++) {
+        const Stopwatch watch;
+        if (node.nop() == 0)
+            microseconds.push_back(watch.milliseconds() * 1000);
+    }
+    context.tap.check(microseconds.size() == kRounds, "5000 NOPs");
+    std::sort(microseconds.begin(), microseconds.end());
+    std::printf("# NOP: median %.1f us, 99 %% %.1f us\n", microseconds.at(microseconds.size() / 2),
+                microseconds.at(microseconds.size() * 99 / 100));
+}
+
+} // namespace k7test

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <string>
+
+#include "tests/kmod/tap.hpp"
+
+namespace k7test {
+
+/// What a group of tests is given.
+struct Context {
+    Tap tap;
+    std::string node;     ///< /dev/k7pfN
+    std::string sysfs;    ///< /sys/class/k7hsm/k7pfN
+    std::string qom_path; ///< of the card in QEMU, for faults
+};
+
+// ioctl_test.cpp: the ABI, on a card that works
+void test_arguments(Context &context);
+void test_info(Context &context);
+void test_query(Context &context);
+void test_request(Context &context);
+void test_permissions(Context &context);
+void test_events(Context &context);
+void test_channels(Context &context);
+
+// disturbance_test.cpp: what happens to the card meanwhile
+void test_reset(Context &context);
+void test_erase(Context &context);
+void test_busy_reset(Context &context);
+void test_halt(Context &context);
+void test_signal(Context &context);
+void test_lost_interrupt(Context &context);
+void test_lost_completion(Context &context);
+void test_unbind(Context &context);
+void test_link_down(Context &context);
+void test_latency(Context &context);
+
+} // namespace k7test

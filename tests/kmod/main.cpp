@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// ioctl_test: tests of the driver that run in a guest as root.
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "tests/kmod/groups.hpp"
+
+namespace {
+
+struct Group {
+    const char *name;
+    void (*run)(k7test::Context &context);
+    bool faults; ///< needs a runner that carries out "@qmp" lines
+};
+
+constexpr Group kGroups[] = {
+    {"arguments", k7test::test_arguments, false},
+    {"info", k7test::test_info, false},
+    {"query", k7test::test_query, false},
+    {"request", k7test::test_request, false},
+    {"permissions", k7test::test_permissions, false},
+    {"events", k7test::test_events, false},
+    {"channels", k7test::test_channels, false},
+    {"latency", k7test::test_latency, false},
+    {"reset", k7test::test_reset, false},
+    {"erase", k7test::test_erase, false},
+    {"busy-reset", k7test::test_busy_reset, false},
+    {"unbind", k7test::test_unbind, true},
+    {"lost-interrupt", k7test::test_lost_interrupt, true},
+    {"lost-completion", k7test::test_lost_completion, true},
+    {"signal", k7test::test_signal, true},
+    {"halt", k7test::test_halt, true},
+    {"link-down", k7test::test_link_down, true},
+};
+
+int usage() {
+    std::fprintf(stderr, "Usage: ioctl_test [--node /dev/k7pfN] [--card QOM-PATH] [--no-faults | GROUP...]\nGroups:");
+    for (const Group &group : kGroups)
+        std::fprintf(stderr, " %s", group.name);
+    std::fprintf(stderr, "\n");
+    return 2;
+}
+
+const Group *find(const std::string &name) {
+    for (const Group &group : kGroups) {
+        if (name == group.name)
+            return &group;
+    }
+    return nullptr;
+}
+
+void run(k7test::Context &context, const Group &group) {
+    std::printf("# %s\n", group.name);
+    group.run(context);
+}
+
+} // namespace
+
+int main(int argc, char **argv) {
+    k7test::Context context{{}, "/dev/k7pf0", "", "/machine/peripheral/card0"};
+    std::vector<const Group *> chosen;
+    bool faults = true;
+
+    for (int i = 1; i < argc; i++) {
+        const std::string argument = argv[i];
+        if (argument == "--node" && i + 1 < argc)
+            context.node = argv[++i];
+        else if (argument == "--card" && i + 1 < argc)
+            context.qom_path = argv[++i];
+        else if (argument == "--no-faults")
+            faults = false;
+        else if (const Group *group = find(argument))
+            chosen.push_back(group);
+        else
+            return usage();
+    }
+    context.sysfs = "/sys/class/k7hsm/" + context.node.substr(context.node.rfind('/') + 1);
+    for (const Group &group : kGroups) {
+        if (chosen.empty() && (faults || !group.faults))
+            run(context, group);
+    }
+    for (const Group *group : chosen)
+        run(context, *group);
+    std::printf("%d passed, %d failed\n", context.tap.passed(), context.tap.failed());
+    return context.tap.failed() == 0 && context.tap.passed() > 0 ? 0 : 1;
+}

@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Start QEMU, pass the command's output through while it runs, and end it in every case."""
+
+import ctypes
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import time
+
+from verdict import Report
+
+PR_SET_PDEATHSIG = 1
+BOOT_LIMIT = 120  # seconds until the command must have started; 3 are usual, a busy machine takes longer
+
+# Debugging aids that stock kernels have but do not use by default.
+# No log of the boot below "warning": a serial console is slow. mitigations=off spares a guest
+# without KVM the flush of its translations at every system call.
+KERNEL_ARGUMENTS = (
+    "console=ttyS0 panic=-1 oops=panic hung_task_panic=1 softlockup_panic=1 "
+    "slub_debug=FZPU page_poison=1 kfence.sample_interval=100 mitigations=off"
+)
+
+
+def card_arguments(options) -> list[str]:
+    """Each card sits behind a root port of its own, so that it can be unplugged and plugged again."""
+    arguments = []
+    for index in range(options.cards):
+        card = f"k7-hsm,id=card{index},bus=rp{index}"
+        if options.store:
+            card += ",store=" + (options.store if options.cards == 1 else f"{options.store}.{index + 1}").replace(",", ",,")
+        for setting in options.card_opt:
+            card += "," + setting
+        port = f"pcie-root-port,id=rp{index},chassis={index + 1},slot={index + 1}"
+        arguments += ["-device", port, "-device", card]
+    return arguments
+
+
+def port_arguments(options, folder: str, pipes: dict[str, int]) -> list[str]:
+    if options.shell:
+        console = f"stdio,id=console,signal=off,logfile={folder}/console.log"
+    else:
+        console = f"file,id=console,path={folder}/console.log"
+    arguments = ["-chardev", console, "-serial", "chardev:console"]
+    for name, write_end in pipes.items():
+        arguments += ["-chardev", f"file,id={name},path=/proc/self/fd/{write_end}", "-serial", f"chardev:{name}"]
+    return arguments
+
+
+def qemu_arguments(options, kernel: str, folder: str, pipes: dict[str, int]) -> list[str]:
+    kernel_arguments = f"{KERNEL_ARGUMENTS} loglevel={7 if options.dmesg else 5} {options.append}"
+    arguments = [options.qemu, "-machine", "q35", "-accel", options.accel, "-cpu", "max", "-smp", str(options.smp)]
+    arguments += ["-m", options.memory, "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none"]
+    arguments += ["-L", "/usr/share/seabios", "-L", "/usr/share/qemu"]
+    arguments += ["-kernel", kernel, "-initrd", f"{folder}/initramfs", "-append", kernel_arguments]
+    arguments += port_arguments(options, folder, pipes) + card_arguments(options)
+    for device in options.device:
+        arguments += ["-device", device]
+    if options.qmp:
+        arguments += ["-qmp", f"unix:{options.qmp.replace(',', ',,')},server=on,wait=off"]
+    return arguments
+
+
+def die_with_parent() -> None:
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+class Guest:
+    """A running QEMU. Use as a context manager: leaving it ends QEMU."""
+
+    def __init__(self, options, kernel: str, folder: str) -> None:
+        self.report = Report()
+        self.timed_out = False
+        self.seconds_to_start: float | None = None
+        self._report_tail = b""
+        self._begin = time.monotonic()
+        self._limit = options.timeout
+        self._deadline = self._begin + BOOT_LIMIT if options.timeout else None
+        pipes = {name: os.pipe() for name in ("out", "err", "report")}
+        write_ends = {name: ends[1] for name, ends in pipes.items()}
+        environment = dict(os.environ, LD_LIBRARY_PATH=os.path.join(options.build, "lib"))
+        self._process = subprocess.Popen(
+            qemu_arguments(options, kernel, folder, write_ends),
+            stdin=None if options.shell else subprocess.DEVNULL,
+            stdout=None if options.shell else sys.stderr,
+            pass_fds=tuple(write_ends.values()),
+            env=environment,
+            preexec_fn=die_with_parent,
+        )
+        for write_end in write_ends.values():
+            os.close(write_end)
+        self._selector = selectors.DefaultSelector()
+        self._listen(pipes["out"][0], lambda data: self._copy(data, 1))
+        self._listen(pipes["err"][0], lambda data: self._copy(data, 2))
+        self._listen(pipes["report"][0], self._take_report)
+
+    def __enter__(self) -> "Guest":
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._process.kill()
+        self._process.wait()
+
+    def _listen(self, read_end: int, take) -> None:
+        self._selector.register(read_end, selectors.EVENT_READ, take)
+
+    @staticmethod
+    def _copy(data: bytes, target: int) -> None:
+        while data:
+            data = data[os.write(target, data) :]
+
+    def _take_report(self, data: bytes) -> None:
+        *lines, self._report_tail = (self._report_tail + data).split(b"\n")
+        for line in lines:
+            self.report.take(line.decode(errors="replace"))
+        if self.report.started and self.seconds_to_start is None:
+            self.seconds_to_start = time.monotonic() - self._begin
+            self._deadline = time.monotonic() + self._limit if self._limit else None
+
+    def wait(self) -> int:
+        """Serve the ports until QEMU has gone or the time is up; returns QEMU's own exit status."""
+        while self._selector.get_map():
+            left = None if self._deadline is None else self._deadline - time.monotonic()
+            if left is not None and left <= 0:
+                self.timed_out = True
+                self._process.kill()
+                break
+            for key, _ in self._selector.select(left):
+                data = os.read(key.fd, 65536)
+                if data:
+                    key.data(data)
+                else:
+                    self._selector.unregister(key.fd)
+                    os.close(key.fd)
+        return self._process.wait()

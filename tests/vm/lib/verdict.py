@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Judge a guest run: its report, its kernel log, how it ended. No QEMU in here, so that it can be tested alone."""
+
+import re
+from dataclasses import dataclass, field
+
+START_MARK = "k7vm: start"
+
+# What a kernel log must not hold.
+SPLAT_PATTERNS = (
+    r"WARNING:",
+    r"BUG[: ]",
+    r"\bOops\b",
+    r"general protection",
+    r"KASAN:",
+    r"KFENCE:",
+    r"UBSAN:",
+    r"KCSAN:",
+    r"INFO: possible",
+    r"INFO: task .* blocked",
+    r"INFO: rcu_\w+ .*stall",
+    r"suspicious RCU",
+    r"ODEBUG:",
+    r"DMA-API:",
+    r"refcount_t:",
+    r"sysfs: cannot create duplicate",
+    r"unreferenced object",
+    r"Call Trace:",
+    r"list_(add|del) corruption",
+    r"nobody cared",
+    r"soft lockup",
+    r"Slab corruption",
+    r"pagealloc: memory corruption",
+)
+SPLAT = re.compile("|".join(SPLAT_PATTERNS))
+LEAK = re.compile(r"unreferenced object")
+PANIC = re.compile(r"Kernel panic - not syncing")
+BLOCK_END = re.compile(r"---\[ end |^={20,}$|^-{20,}$")
+TIMESTAMP = re.compile(r"^\[ *\d+\.\d+\](\[ *[TC]\d+\])? ")
+BLOCK_LINES = 60
+
+# Out-of-tree and unsigned modules taint a kernel; every other bit is a finding.
+HARMLESS_TAINT = 4096 | 8192
+
+# Exit statuses of tests/vm/run that are not the command's.
+CANNOT_START = 90
+TIMED_OUT = 91
+PANICKED = 92
+SPLATTED = 93
+TAINTED = 94
+NO_END_LINE = 95
+LEAKED = 96
+NO_MODULE = 97
+
+
+@dataclass
+class Report:
+    """What the guest said on its report port."""
+
+    started: bool = False
+    status: int | None = None
+    taint: int | None = None
+    module_error: str | None = None
+    done: bool = False
+
+    def take(self, line: str) -> None:
+        """Note one line; what is not a report line is ignored."""
+        word, _, rest = line.strip().removeprefix("# ").partition(" ")
+        if word == "start":
+            self.started = True
+        elif word == "status" and rest.isdecimal():
+            self.status = int(rest)
+        elif word == "taint" and rest.isdecimal():
+            self.taint = int(rest)
+        elif word == "module":
+            self.module_error = rest
+        elif word == "done":
+            self.done = True
+
+
+@dataclass
+class Finding:
+    """One thing that is wrong with a run: an exit status, a sentence, and the log lines that show it."""
+
+    status: int
+    text: str
+    lines: list[str] = field(default_factory=list)
+
+
+class IgnoreList:
+    """Known noise: each pattern line must follow a comment that gives its reason."""
+
+    def __init__(self, text: str = "") -> None:
+        self.patterns: list[re.Pattern[str]] = []
+        has_reason = False
+        for number, line in enumerate(text.splitlines(), 1):
+            line = line.strip()
+            if line.startswith("#"):
+                has_reason = True
+            elif not line:
+                has_reason = False
+            elif not has_reason:
+                raise ValueError(f"ignore list, line {number}: a pattern without a comment above it that says why")
+            else:
+                self.patterns.append(re.compile(line))
+
+    def covers(self, block: list[str]) -> bool:
+        return any(pattern.search(line) for pattern in self.patterns for line in block)
+
+
+def judged_lines(log: str) -> list[str]:
+    """The log lines after the start mark (all of them, if the guest did not get that far)."""
+    lines = log.replace("\r", "").splitlines()
+    marks = [index for index, line in enumerate(lines) if START_MARK in line]
+    return lines[marks[0] + 1 :] if marks else lines
+
+
+def block_end(lines: list[str], first: int) -> int:
+    """The index after the last line of the splat that starts at `first`."""
+    for index in range(first + 1, min(first + BLOCK_LINES, len(lines))):
+        if BLOCK_END.search(TIMESTAMP.sub("", lines[index])):
+            return index + 1
+    return min(first + BLOCK_LINES, len(lines))
+
+
+def find_splats(log: str, ignored: IgnoreList) -> list[list[str]]:
+    """The blocks of log lines that a healthy kernel does not print."""
+    lines = judged_lines(log)
+    splats = []
+    index = 0
+    while index < len(lines):
+        if not SPLAT.search(lines[index]):
+            index += 1
+            continue
+        end = block_end(lines, index)
+        if not ignored.covers(lines[index:end]):
+            splats.append(lines[index:end])
+        index = end
+    return splats
+
+
+def splat_findings(log: str, ignored: IgnoreList) -> list[Finding]:
+    findings = []
+    for block in find_splats(log, ignored):
+        if LEAK.search(block[0]):
+            findings.append(Finding(LEAKED, "the kernel leaked memory", block))
+        else:
+            findings.append(Finding(SPLATTED, "the kernel complained", block))
+    return findings
+
+
+def judge(report: Report, log: str, timed_out: bool, ignored: IgnoreList) -> list[Finding]:
+    """What is wrong with a run, the cause first; empty when only the command's status counts."""
+    lines = log.replace("\r", "").splitlines()
+    splats = splat_findings(log, ignored)
+    findings = []
+    panic = next((index for index, line in enumerate(lines) if PANIC.search(line)), None)
+    if panic is not None:
+        findings.append(Finding(PANICKED, "the kernel panicked", lines[max(0, panic - 40) : panic + 20]))
+    if report.module_error is not None:
+        findings.append(Finding(NO_MODULE, f"the driver did not load: {report.module_error}", lines[-20:]))
+    if timed_out:
+        findings.append(Finding(TIMED_OUT, "the guest did not end in time", lines[-20:]))
+    elif not report.done and panic is None:
+        findings.append(Finding(NO_END_LINE, "the guest ended without its end line", lines[-20:]))
+    elif report.done and report.module_error is None and report.status is None:
+        findings.append(Finding(NO_END_LINE, "the guest did not report the command's status", lines[-20:]))
+    findings += splats
+    if report.done and report.taint is None:
+        findings.append(Finding(NO_END_LINE, "the guest did not report the kernel's taint"))
+    elif report.taint is not None and report.taint & ~HARMLESS_TAINT:
+        findings.append(Finding(TAINTED, f"the kernel is tainted: {report.taint}"))
+    return findings

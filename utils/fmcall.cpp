@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// fmcall: send a request to an FM, print or save its reply.
+#include <algorithm>
+#include <chrono>
+#include <iostream>
+
+#include <unistd.h>
+
+#include "hsm/card.hpp"
+#include "utils/common/files.hpp"
+#include "utils/common/tool.hpp"
+
+namespace {
+
+using k7::tool::Json;
+using k7::tool::Tool;
+
+constexpr mode_t kReplyMode = 0600; // a reply may be secret
+
+struct Options {
+    std::string card;
+    std::string fm;
+    std::string text;
+    std::string in;
+    std::string out;
+    bool hex = false;
+    unsigned timeout_s = 0;
+};
+
+void declare(Tool &tool, Options &options) {
+    CLI::App &app = tool.app();
+    k7::tool::add_card_option(app, options.card);
+    app.add_option("ID", options.fm, "FM ID in hexadecimal, as `ctfm list` shows it")->required()->type_name("");
+    CLI::Option *const text = app.add_option(
+        "REQUEST,--text", options.text,
+        "Request as text; - reads it from standard input. Others can see a text in the process list: not for secrets");
+    text->type_name("");
+    app.add_option("--in", options.in, "File with the request; - is standard input. The way for secrets")
+        ->type_name("FILE")
+        ->excludes(text);
+    app.add_option("--out", options.out, "Save the reply as it is to FILE (mode 0600); - is standard output")->type_name("FILE");
+    app.add_flag("--hex", options.hex, "Print the reply in hexadecimal; without it only what is no text is");
+    app.add_option("--timeout", options.timeout_s, "Longest wait for the reply, in seconds (default: the driver's)")
+        ->check(CLI::Range(1u, 600u))
+        ->type_name("S");
+}
+
+hsm::SecureBytes read_request(const Options &options) {
+    const std::string &source = options.text == "-" ? options.text : options.in;
+    if (!source.empty())
+        return k7::tool::read_secret(source, "the request");
+    const hsm::ByteView text = hsm::as_bytes(options.text);
+    return {text.begin(), text.end()};
+}
+
+bool is_text(hsm::ByteView bytes) {
+    return std::ranges::all_of(hsm::as_text(bytes), [](char c) {
+        const auto value = static_cast<unsigned char>(c);
+        return (value >= 0x20 && value != 0x7f) || c == '\n' || c == '\t';
+    });
+}
+
+hsm::SecureBytes to_hex(hsm::ByteView bytes) {
+    static constexpr std::string_view kDigits = "0123456789abcdef";
+    hsm::SecureBytes text;
+    text.reserve(bytes.size() * 2);
+    for (const std::byte byte : bytes) {
+        text.push_back(static_cast<std::byte>(kDigits[std::to_integer<unsigned>(byte) >> 4]));
+        text.push_back(static_cast<std::byte>(kDigits[std::to_integer<unsigned>(byte) & 15]));
+    }
+    return text;
+}
+
+/// Not through std::cout, whose buffer nobody wipes.
+void write_out(hsm::ByteView bytes) {
+    while (!bytes.empty()) {
+        const ssize_t size = ::write(STDOUT_FILENO, bytes.data(), bytes.size());
+        if (size <= 0)
+            throw hsm::Error(hsm::ErrorKind::failed, "cannot write to standard output");
+        bytes = bytes.subspan(static_cast<std::size_t>(size));
+    }
+}
+
+void print_reply(const Tool &tool, const Options &options, const hsm::FmReply &reply) {
+    const bool binary = options.hex || !is_text(reply.payload);
+    if (binary && !options.hex)
+        tool.detail("the reply is no text: printed in hexadecimal");
+    const hsm::SecureBytes shown = binary ? to_hex(reply.payload) : reply.payload;
+    if (shown.empty())
+        return;
+    write_out(shown);
+    if (shown.back() != std::byte{'\n'})
+        std::cout << '\n';
+}
+
+void give_reply(const Tool &tool, const Options &options, const hsm::FmReply &reply) {
+    if (options.out == "-" && !tool.json())
+        write_out(reply.payload);
+    else if (!options.out.empty())
+        k7::tool::write_file(options.out, reply.payload, kReplyMode);
+    else if (!tool.json())
+        print_reply(tool, options, reply);
+    Json result = {{"fm_status", reply.status}, {"reply_size", reply.payload.size()}};
+    if (options.out.empty()) {
+        const hsm::SecureBytes hex = to_hex(reply.payload);
+        result["reply_hex"] = std::string(hsm::as_text(hex));
+    } else {
+        result["reply_file"] = options.out;
+    }
+    tool.result(result);
+}
+
+int work(const Tool &tool, const Options &options) {
+    const hsm::FmId id = hsm::parse_fm_id(options.fm);
+    const hsm::SecureBytes request = read_request(options);
+    hsm::Card card = hsm::Card::open(k7::tool::chosen_card(options.card));
+    const hsm::FmReply reply = card.call_fm(id, request, std::chrono::seconds(options.timeout_s));
+    give_reply(tool, options, reply);
+    if (reply.status == 0)
+        return k7::tool::kExitDone;
+    std::cerr << tool.name() << ": FM " << to_string(id) << " answered with status " << reply.status << '\n';
+    return k7::tool::kExitFailed;
+}
+
+} // namespace
+
+int main(int argc, char **argv) {
+    Tool tool("fmcall", "Send a request to an FM and print or save its reply.");
+    Options options;
+    declare(tool, options);
+    return tool.run(argc, argv, [&] { return work(tool, options); });
+}

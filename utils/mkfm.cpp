@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// mkfm: sign an FM's ELF file into an .fm image; make signing keys and certificates; show and verify images.
+#include <ctime>
+#include <filesystem>
+#include <map>
+
+#include "hsm/fm_image.hpp"
+#include "utils/common/confirm.hpp"
+#include "utils/common/describe.hpp"
+#include "utils/common/files.hpp"
+#include "utils/common/tool.hpp"
+
+namespace {
+
+using k7::tool::Json;
+using k7::tool::Tool;
+
+constexpr mode_t kPublicMode = 0644;
+constexpr mode_t kKeyMode = 0600;
+
+const std::map<std::string, hsm::KeyType> kKeyTypes = {{"rsa2048", hsm::KeyType::rsa_2048},
+                                                       {"rsa3072", hsm::KeyType::rsa_3072},
+                                                       {"rsa4096", hsm::KeyType::rsa_4096},
+                                                       {"ec-p256", hsm::KeyType::ec_p256},
+                                                       {"ec-p384", hsm::KeyType::ec_p384}};
+
+struct Options {
+    std::string elf;
+    std::string image;
+    std::string key;
+    std::string certificate;
+    std::string password_file;
+    bool yes = false;
+    hsm::KeyType type = hsm::KeyType::rsa_3072;
+    std::string name = "FM signer";
+    unsigned days = 3650;
+    std::string file; ///< of show and verify
+};
+
+void add_key_options(CLI::App &app, Options &options) {
+    app.add_option("-k,--key", options.key, "Private key in PEM; it may be encrypted")->type_name("FILE");
+    app.add_option("-c,--cert", options.certificate, "Certificate of the key, PEM or DER")->type_name("FILE");
+    app.add_option("--password-file", options.password_file,
+                   "File with the key's password in its first line (default: ask on the terminal)")
+        ->type_name("FILE");
+}
+
+void declare_cert(CLI::App &app, Options &options) {
+    CLI::App *const cert = app.add_subcommand("cert", "Make a signing key and its self-signed certificate");
+    add_key_options(*cert, options);
+    cert->add_option("--type", options.type, "rsa2048, rsa3072 (default), rsa4096, ec-p256 or ec-p384")
+        ->transform(CLI::CheckedTransformer(kKeyTypes))
+        ->type_name("TYPE")
+        ->option_text("TYPE");
+    cert->add_option("--name", options.name, "Common name, also the label that cards give it")->capture_default_str();
+    cert->add_option("--days", options.days, "Days of validity")->capture_default_str()->check(CLI::Range(1u, 36500u));
+    k7::tool::add_yes_option(*cert, options.yes);
+}
+
+void declare(Tool &tool, Options &options) {
+    CLI::App &app = tool.app();
+    app.add_option("-f,--file", options.elf, "ELF file of the FM")->type_name("ELF");
+    app.add_option("-o,--out", options.image, "FM image to write")->type_name("FM");
+    add_key_options(app, options);
+    declare_cert(app, options);
+    CLI::App *const show = app.add_subcommand("show", "Show what is in an image, without checking its signature");
+    show->add_option("FILE", options.file, "FM image")->required()->type_name("");
+    CLI::App *const verify = app.add_subcommand("verify", "Check an image and its signature, as a card does");
+    verify->add_option("FILE", options.file, "FM image")->required()->type_name("");
+    verify->add_option("-c,--cert", options.certificate, "Certificate of the signer, PEM or DER")
+        ->required()
+        ->type_name("FILE");
+    app.require_subcommand(0, 1);
+}
+
+std::string header_text(const hsm::FmHeader &header) {
+    return "FM ID " + to_string(header.id) + ", version " + hsm::fm_version_text(header.version) + ", serial " +
+           std::to_string(header.serial) + ", " + header.product + " by " + header.manufacturer;
+}
+
+Json header_json(const hsm::FmHeader &header) {
+    return {{"id", to_string(header.id)},
+            {"version", hsm::fm_version_text(header.version)},
+            {"serial", header.serial},
+            {"product", header.product},
+            {"manufacturer", header.manufacturer}};
+}
+
+void show_image(const Tool &tool, const hsm::FmImage &image, bool verified) {
+    tool.line("FM ID         " + to_string(image.header.id));
+    tool.line("Product       " + image.header.product);
+    tool.line("Manufacturer  " + image.header.manufacturer);
+    tool.line("Version       " + hsm::fm_version_text(image.header.version));
+    tool.line("Serial        " + std::to_string(image.header.serial));
+    tool.line("Build time    " + k7::tool::time_text(image.build_time));
+    tool.line("ELF size      " + std::to_string(image.elf.size()));
+    tool.line("Digest        " + image.digest);
+    tool.line("Signer        " + (image.signer.empty() ? "(not named)" : image.signer));
+    tool.line("Fingerprint   " + to_string(image.fingerprint));
+    tool.line(std::string("Signature     ") + (verified ? "OK" : "not checked (use `mkfm verify`)"));
+    tool.result({{"header", header_json(image.header)},
+                 {"build_time", image.build_time},
+                 {"elf_size", image.elf.size()},
+                 {"digest", image.digest},
+                 {"signer", image.signer},
+                 {"fingerprint", to_string(image.fingerprint)},
+                 {"verified", verified}});
+}
+
+hsm::PasswordSource password_source(const Options &options) {
+    return [&options]() -> std::optional<hsm::SecureBytes> {
+        if (!options.password_file.empty())
+            return k7::tool::read_password_file(options.password_file);
+        auto password = k7::tool::ask_password("Password of " + options.key);
+        if (!password)
+            throw hsm::Error(hsm::ErrorKind::refused, "the key is encrypted and there is no terminal to ask on",
+                             "give --password-file");
+        return password;
+    };
+}
+
+void require_option(const std::string &value, const std::string &option) {
+    if (value.empty())
+        throw hsm::Error(hsm::ErrorKind::usage, option + " is missing", "see `mkfm --help`");
+}
+
+int sign(const Tool &tool, const Options &options) {
+    require_option(options.elf, "-f ELF");
+    require_option(options.image, "-o FM");
+    require_option(options.key, "-k KEY");
+    require_option(options.certificate, "-c CERT");
+    tool.line("mkfm (k7hsm) " K7HSM_VERSION);
+    tool.line("Processing ELF file " + options.elf);
+    const hsm::Bytes elf = k7::tool::read_file(options.elf, "the ELF file");
+    const hsm::FmHeader header = hsm::check_fm_elf(elf);
+    const hsm::SecureBytes key = k7::tool::read_secret(options.key, "the signing key");
+    const hsm::Bytes certificate = k7::tool::read_file(options.certificate, "the certificate");
+    const auto now = static_cast<std::uint64_t>(std::time(nullptr));
+    const hsm::Bytes image = hsm::build_fm_image(elf, key, certificate, now, password_source(options));
+    k7::tool::write_file(options.image, image, kPublicMode);
+    const hsm::FmImage parsed = hsm::parse_fm_image(image);
+    tool.line(header_text(header));
+    tool.line("FM was successfully signed: " + options.image + " (" + std::to_string(image.size()) + " bytes)");
+    tool.result({{"header", header_json(header)},
+                 {"image", options.image},
+                 {"image_size", image.size()},
+                 {"fingerprint", to_string(parsed.fingerprint)}});
+    return k7::tool::kExitDone;
+}
+
+/// A signing key that is overwritten is gone, and so is every right to sign updates with it.
+void refuse_overwriting(const Options &options) {
+    std::error_code error;
+    if (options.yes || !std::filesystem::exists(options.key, error))
+        return;
+    throw hsm::Error(hsm::ErrorKind::refused, "the key file " + options.key + " exists: not overwritten",
+                     "choose another name, or give --yes");
+}
+
+int make_certificate(const Tool &tool, const Options &options) {
+    require_option(options.key, "-k KEY");
+    require_option(options.certificate, "-c CERT");
+    refuse_overwriting(options);
+    hsm::SecureBytes password;
+    if (!options.password_file.empty())
+        password = k7::tool::read_password_file(options.password_file);
+    const auto identity = hsm::make_signing_identity(options.type, options.name, options.days, password);
+    k7::tool::write_file(options.key, identity.key_pem, kKeyMode);
+    k7::tool::write_file(options.certificate, identity.certificate_pem, kPublicMode);
+    const hsm::CertificateText text = hsm::describe_certificate(identity.certificate_pem);
+    tool.line("Key           " + options.key + " (" + text.key + (password.empty() ? "" : ", encrypted") + ")");
+    tool.line("Certificate   " + options.certificate + " (" + text.common_name + ", until " + text.not_after + ")");
+    tool.line("Fingerprint   " + to_string(text.fingerprint));
+    tool.result({{"key", options.key},
+                 {"certificate", options.certificate},
+                 {"key_type", text.key},
+                 {"encrypted", !password.empty()},
+                 {"common_name", text.common_name},
+                 {"not_after", text.not_after},
+                 {"fingerprint", to_string(text.fingerprint)}});
+    return k7::tool::kExitDone;
+}
+
+int show(const Tool &tool, const Options &options) {
+    show_image(tool, hsm::parse_fm_image(k7::tool::read_file(options.file, "the FM image")), false);
+    return k7::tool::kExitDone;
+}
+
+int verify(const Tool &tool, const Options &options) {
+    const hsm::Bytes certificate = k7::tool::read_file(options.certificate, "the certificate");
+    show_image(tool, hsm::verify_fm_image(k7::tool::read_file(options.file, "the FM image"), certificate), true);
+    return k7::tool::kExitDone;
+}
+
+int work(Tool &tool, const Options &options) {
+    if (tool.app().got_subcommand("cert"))
+        return make_certificate(tool, options);
+    if (tool.app().got_subcommand("show"))
+        return show(tool, options);
+    if (tool.app().got_subcommand("verify"))
+        return verify(tool, options);
+    return sign(tool, options);
+}
+
+} // namespace
+
+int main(int argc, char **argv) {
+    Tool tool("mkfm", "Sign an FM's ELF file into an image that cards load.");
+    Options options;
+    declare(tool, options);
+    return tool.run(argc, argv, [&] { return work(tool, options); });
+}
