@@ -352,6 +352,7 @@ void k7_rings_free(struct k7_device *k7);
 int k7_rings_start(struct k7_device *k7, u32 generation);
 bool k7_rings_stop(struct k7_device *k7, int error);
 void k7_rings_check(struct k7_device *k7);
+bool k7_rings_overdue(struct k7_device *k7);
 int k7_ring_submit(struct k7_ring *ring, struct k7_request *req);
 unsigned int k7_ring_reap(struct k7_ring *ring);
 bool k7_ring_has_space(struct k7_ring *ring);

@@ -321,8 +321,10 @@ static const struct pci_error_handlers k7_pci_error_handlers = {
 
 static int k7_pm_suspend(struct device *dev)
 {
-	k7_reset_begin(dev_get_drvdata(dev));
-	return 0;
+	struct k7_device *k7 = dev_get_drvdata(dev);
+
+	/* A job that does not end, or no card any more: only the latter is no obstacle. */
+	return k7_reset_begin(k7) || k7_going(k7) ? 0 : -EBUSY;
 }
 
 static int k7_pm_resume(struct device *dev)

@@ -13,7 +13,9 @@
 /* Whole pages, so that an IOMMU shows the card nothing of its neighbours. */
 static void *k7_payload_alloc(u32 size)
 {
-	return alloc_pages_exact(PAGE_ALIGN(size), GFP_KERNEL_ACCOUNT | __GFP_ZERO);
+	gfp_t gfp = GFP_KERNEL_ACCOUNT | __GFP_ZERO | __GFP_RETRY_MAYFAIL | __GFP_NOWARN;
+
+	return alloc_pages_exact(PAGE_ALIGN(size), gfp);
 }
 
 static void k7_payload_free(void *payload, u32 size)
@@ -158,8 +160,8 @@ static int k7_request_send(struct k7_device *k7, struct k7_request *req, struct 
 
 /*
  * Nothing came in time. In this order: gone, interrupt lost, firmware dead, stuck.
- * A caller in a hurry only loses patience: the card is reset for a request that
- * is late by the driver's own measure.
+ * A caller in a hurry only loses patience: the card is reset when it is late by
+ * the driver's own measure.
  */
 static int k7_request_late(struct k7_device *k7, struct k7_request *req, struct k7_ring *ring)
 {
@@ -185,7 +187,7 @@ static int k7_request_late(struct k7_device *k7, struct k7_request *req, struct 
 	atomic_inc(&k7->counters.timeouts);
 	dev_warn_ratelimited(&k7->dev, "command %#x of channel %u was not answered in time\n",
 			     req->opcode, req->channel);
-	if (time_after_eq(jiffies, req->deadline))
+	if (k7_rings_overdue(k7))
 		k7_reset_after_timeout(k7);
 	return -ETIMEDOUT;
 }

@@ -193,7 +193,7 @@ static void k7_job_report(struct k7_job *job)
 	job->generation = READ_ONCE(k7->card.generation);
 	if (err == -ENODEV)
 		k7_card_gone(k7);
-	else
+	else if (!job->error)
 		k7_card_identify(k7);
 }
 

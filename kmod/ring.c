@@ -369,42 +369,64 @@ bool k7_rings_stop(struct k7_device *k7, int error)
 
 /* ---- Health ---- */
 
-/* Age of the oldest request, and whether one is past its deadline. */
-static bool k7_ring_overdue(struct k7_ring *ring, unsigned long *age)
+/* When the request was sent that the card has had longest, and its deadline. */
+static bool k7_ring_oldest(struct k7_ring *ring, unsigned long *sent, unsigned long *deadline)
 {
 	unsigned int slot;
-	bool overdue = false;
+	bool found = false;
 
-	*age = 0;
 	if (!READ_ONCE(ring->in_flight))
 		return false;
 	spin_lock_irq(&ring->lock);
 	for (slot = 0; slot < ring->entries; slot++) {
 		struct k7_request *req = ring->slots[slot];
 
-		if (!req)
+		if (!req || (found && !time_before(req->sent, *sent)))
 			continue;
-		*age = max(*age, jiffies - req->sent);
-		overdue |= time_after(jiffies, req->deadline);
+		*sent = req->sent;
+		*deadline = req->deadline;
+		found = true;
 	}
 	spin_unlock_irq(&ring->lock);
-	return overdue;
+	return found;
 }
 
+/**
+ * k7_rings_overdue - does the card seem to be stuck?
+ * @k7:		card
+ *
+ * It is when the oldest request is past its deadline. That of a younger one tells
+ * nothing: the card may be busy with an older one that was given more time.
+ */
+bool k7_rings_overdue(struct k7_device *k7)
+{
+	unsigned long sent, deadline, oldest_sent = 0, oldest_deadline = 0;
+	bool found = false;
+	unsigned int i;
+
+	for (i = 0; i < k7->ring_count; i++) {
+		if (!k7_ring_oldest(&k7->rings[i], &sent, &deadline))
+			continue;
+		if (found && !time_before(sent, oldest_sent))
+			continue;
+		oldest_sent = sent;
+		oldest_deadline = deadline;
+		found = true;
+	}
+	return found && time_after_eq(jiffies, oldest_deadline);
+}
+
+/* Interrupts take microseconds: what lies here for long has lost its interrupt. */
 static void k7_ring_check(struct k7_ring *ring)
 {
-	struct k7_device *k7 = ring->k7;
-	unsigned long age;
+	unsigned long sent, deadline;
 
-	k7_ring_overdue(ring, &age);
-	/* Interrupts take microseconds: what lies here this long has lost its interrupt. */
-	if (age > K7_HEALTH_PERIOD / 2 && k7_ring_reap(ring)) {
-		atomic_inc(&k7->counters.completions_polled);
-		dev_warn_ratelimited(&k7->dev, "ring %u: completion polled\n", ring->index);
-	}
-	/* Whoever waited for it may have left long ago. */
-	if (k7_ring_overdue(ring, &age))
-		k7_reset_after_timeout(k7);
+	if (!k7_ring_oldest(ring, &sent, &deadline))
+		return;
+	if (time_before(jiffies, sent + K7_HEALTH_PERIOD / 2) || !k7_ring_reap(ring))
+		return;
+	atomic_inc(&ring->k7->counters.completions_polled);
+	dev_warn_ratelimited(&ring->k7->dev, "ring %u: completion polled\n", ring->index);
 }
 
 /**
@@ -417,6 +439,9 @@ void k7_rings_check(struct k7_device *k7)
 
 	for (i = 0; i < k7->ring_count; i++)
 		k7_ring_check(&k7->rings[i]);
+	/* Whoever waited for it may have left long ago. */
+	if (k7_rings_overdue(k7))
+		k7_reset_after_timeout(k7);
 }
 
 /* ---- Memory ---- */

@@ -40,11 +40,13 @@
 #if __has_include("hw/pci/pci_device.h")
 #include "hw/pci/pci_device.h"
 #endif
-#if __has_include("system/system.h")
+#if __has_include("system/runstate.h")
+#include "system/runstate.h"
 #define K7_PROPERTIES_END
 #define K7_CONST const
 #define k7_set_reset(dc, handler) device_class_set_legacy_reset(dc, handler)
 #else
+#include "sysemu/runstate.h"
 #define K7_PROPERTIES_END DEFINE_PROP_END_OF_LIST(),
 #define K7_CONST
 #define k7_set_reset(dc, handler) ((dc)->reset = (handler))
@@ -84,7 +86,8 @@ struct K7HsmState {
     PCIDevice parent_obj;
 
     MemoryRegion registers;
-    struct k7card *card;
+    struct k7card *card; /* NULL before it is made and after it is switched off */
+    Notifier shutdown;
 
     /* What card threads left for the bottom half, which runs under the BQL. */
     QEMUBH *bottom_half;
@@ -326,7 +329,7 @@ static void k7_forget_interrupts(K7HsmState *s)
     }
 }
 
-/* A vCPU that waited for the BQL while the card was unplugged still gets here: the card is gone, all ones. */
+/* A vCPU that waited for the BQL while the card was switched off still gets here: no card reads as all ones. */
 static uint64_t k7_register_read(void *opaque, hwaddr offset, unsigned size)
 {
     K7HsmState *s = opaque;
@@ -391,6 +394,9 @@ static void k7_reset(DeviceState *dev)
     PCIDevice *pdev = PCI_DEVICE(dev);
     enum k7card_reset_kind kind = k7_reset_kind(pdev);
 
+    if (!s->card) {
+        return;
+    }
     k7_refuse_transfers(s);
     k7card_reset(s->card, kind);
     k7_forget_interrupts(s);
@@ -475,14 +481,26 @@ static bool k7_create_card(K7HsmState *s, Error **errp)
     return s->card != NULL;
 }
 
+static void k7_switch_off(K7HsmState *s)
+{
+    k7_refuse_transfers(s);
+    k7card_destroy(s->card);
+    s->card = NULL;
+}
+
+/* QEMU leaves by exit(), under which the card's threads would lose their libraries while they run. */
+static void k7_at_shutdown(Notifier *notifier, void *data)
+{
+    k7_switch_off(container_of(notifier, K7HsmState, shutdown));
+}
+
 /* Undoes as much of k7_realize() as was done. The card goes first, so that no callback meets what is gone. */
 static void k7_exit(PCIDevice *pdev)
 {
     K7HsmState *s = K7_HSM(pdev);
 
-    k7_refuse_transfers(s);
-    k7card_destroy(s->card);
-    s->card = NULL;
+    notifier_remove(&s->shutdown);
+    k7_switch_off(s);
     qemu_bh_delete(s->bottom_half);
     msix_uninit_exclusive_bar(pdev);
     if (pdev->exp.exp_cap) {
@@ -501,6 +519,8 @@ static void k7_realize(PCIDevice *pdev, Error **errp)
         return;
     }
     s->bottom_half = qemu_bh_new(k7_bottom_half, s);
+    s->shutdown.notify = k7_at_shutdown;
+    qemu_register_shutdown_notifier(&s->shutdown);
     k7_accept_transfers(s);
     memory_region_init_io(&s->registers, OBJECT(s), &k7_register_ops, s, TYPE_K7_HSM, K7CARD_BAR0_SIZE);
     pci_register_bar(pdev, K7_BAR_REGISTERS, PCI_BASE_ADDRESS_SPACE_MEMORY | PCI_BASE_ADDRESS_MEM_TYPE_64,

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Each fault that the card can play, as the host sees it: bounded time, a clear state, and a way back.
-# options: --card-opt watchdog-ms=1500
 . /guest/lib.sh
 
 back_to_work() {
@@ -23,7 +22,7 @@ bounded 'a call of hung firmware' 12000
 wait_for 'hang: the card halts' 10 sysfs_is card_state halted
 check_status 'hang: fmcall fails with 4' 4 fmcall a000 --text x
 check 'hang: enquiry' enquiry
-says 'names the watchdog' -i 'watchdog'
+says 'names the watchdog' '[Ww]atchdog'
 back_to_work hang
 
 # hang-mailbox: not even the boot loader answers.

@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Naming cards, permissions, options, enquiry, fmcall, k7reset."""
+
+import os
+import re
+import stat
+import subprocess
+
+from harness import BIN, ESN, Skip, environment, run, test
+
+TOOLS = ("ctfm", "enquiry", "fmcall", "fmrecover", "k7reset", "mkfm")
+NOBODY = 65534
+EXPERIMENTAL_MAJOR = 240
+
+
+@test
+def help_and_version(_card):
+    for tool in TOOLS:
+        assert "Exit codes: 0 done" in run(tool, "--help").expect(0).out
+        run(tool, "--version").expect(0, f"{tool} (k7hsm) ")
+
+
+@test
+def usage_errors(card):
+    for arguments in (("fmrecover",), ("fmrecover", "--fm"), ("fmrecover", card.selector), ("ctfm",), ("ctfm", "frob"),
+                      ("ctfm", "load"), ("k7reset",), ("k7reset", "--kind", "frob", card.selector), ("mkfm",),
+                      ("mkfm", "-f", "x"), ("enquiry", "--frob"), ("enquiry", "--timeout", "0"), ("fmcall",),
+                      ("fmcall", "a000", "x", "--in", "y"), ("k7reset", "--kind", "bus", "--mode", "maintenance",
+                                                            card.selector)):
+        run(*arguments).refuses(2)
+
+
+@test
+def fm_ids_that_are_none(card):
+    for number in ("9fff", "b000", "xyz", ""):
+        card.fmcall(number, "x").refuses(2, "no FM ID", "a000 to afff")
+        card.ctfm("delete", number, "--yes").refuses(2, "no FM ID")
+    card.fmcall("a00f", "x").refuses(3, "no FM with this ID is loaded", "ctfm list")
+
+
+@test
+def cards_that_are_none(card):
+    for tool, *arguments in (("fmrecover", "--fm", "--yes"), ("k7reset",)):
+        run(tool, *arguments, "/dev/k7pf77").refuses(3, "no such node", "enquiry")
+        run(tool, *arguments, "/dev/null").refuses(2, "/dev/null is not a K7 card")
+        run(tool, *arguments, card.directory).refuses(2, "is not a K7 card")
+        run(tool, *arguments, "card").refuses(2, "names no card")
+        run(tool, *arguments, "sim:/no/such/place/store").refuses(1, "/no/such/place/store")
+        run(tool, *arguments, f"sim:{card.store},esn=FFFF-FFFF-FFFFF").refuses(1, "esn")
+
+
+@test
+def no_card_on_this_host(_card):
+    if os.path.exists("/sys/class/k7hsm") and os.listdir("/sys/class/k7hsm"):
+        raise Skip("this host has a card")
+    for arguments in (("ctfm", "list"), ("enquiry",), ("fmcall", "a000"), ("fmrecover", "--fm", "FFFF-FFFF-FFFF"),
+                      ("k7reset", "0000:ff:1f.7")):
+        run(*arguments).refuses(3, "no K7 card is on this host's PCI bus")
+    run("enquiry", "-m0").expect(0, ["Server:\n", " enquiry reply flags  Failed\n"])
+
+
+@test
+def node_without_permission(card):
+    """A node as the driver's would be, of a driver that is not there: root gets ENXIO, others EACCES."""
+    node = "/dev/k7cli-test"
+    try:
+        os.mknod(node, stat.S_IFCHR | 0o660, os.makedev(EXPERIMENTAL_MAJOR, 77))
+    except OSError as error:
+        raise Skip(f"cannot make a node: {error}") from error
+    try:
+        os.chown(node, 0, 12)
+        os.chmod(node, 0o660)
+        run("k7reset", node).refuses(4, "the card is gone")
+        os.chmod(card.directory, 0o755)
+        group = subprocess.run(["stat", "-c", "%G", node], capture_output=True, text=True, check=True).stdout.strip()
+        run("fmrecover", "--fm", "--yes", node, user=NOBODY).refuses(5, f"permission denied (root:{group} 0660)",
+                                                                     f"join group {group}", "need root")
+    finally:
+        os.unlink(node)
+
+
+@test
+def store_in_use_by_another(card):
+    card.load_fm("slow")
+    with subprocess.Popen([BIN / "fmcall", "--card", card.selector, "--timeout", "20", "--in", "/dev/zero", "a000"],
+                          env=environment(card.home), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        process.kill()
+    card.ctfm("list").expect(0)
+
+
+@test
+def json_has_schema_and_error(card):
+    listed = card.ctfm("list", "--json").expect(0).json()
+    assert listed["schema"] == 1 and listed["esn"] == ESN and listed["fms"] == []
+    failed = card.fmcall("a00f", "--json").expect(3)
+    error = failed.json()["error"]
+    assert error["kind"] == "not_found" and error["exit_code"] == 3 and error["card_status"] == 0x20, error
+    assert failed.err.count("\n") == 1
+    assert run("ctfm", "--json", "frob").expect(2).json()["error"]["kind"] == "usage"
+
+
+@test
+def enquiry_layout(card):
+    lines = run("enquiry", "--card", card.selector).expect(0).out.splitlines()
+    assert lines[0] == "Server:" and lines[1] == " enquiry reply flags  none"
+    module = lines.index("Module #1:")
+    assert lines[module + 1] == " enquiry reply flags  none"
+    assert f" serial number        {ESN}" in lines[module:]
+    assert " mode                 operational" in lines[module:]
+    assert lines[-1] == " hardware status      OK"
+    for line in lines:
+        assert re.fullmatch(r"Server:|Module #\d+:| \S.{19} \S.*", line), line
+
+
+@test
+def enquiry_modules(card):
+    run("enquiry", "--card", card.selector, "-m0").expect(0, "Server:")
+    assert "Module" not in run("enquiry", "--card", card.selector, "-m", "0").out
+    run("enquiry", "--card", card.selector, "-m", "1").expect(0, "Module #1:")
+    run("enquiry", "--card", card.selector, "-m", "2").expect(3, "Module #2: Not Present\n", "module 2 is not present")
+
+
+@test
+def enquiry_verdicts(card):
+    verdict = run("enquiry", "--card", card.selector, "--json", "--check").expect(0).json()
+    assert verdict["healthy"] is True and verdict["modules"][0]["healthy"] is True
+    failed = run("enquiry", "--card", card.selector + ",fault=hardware-failed", "--json", "--check").expect(4).json()
+    assert failed["healthy"] is False and "FAILED" in failed["modules"][0]["reason"], failed
+    gone = run("enquiry", "--card", card.selector + ",fault=link-down", "--check", "--timeout", "20").expect(4)
+    assert " enquiry reply flags  Offline" in gone.out, gone.out
+
+
+@test
+def fmcall_requests_and_replies(card):
+    card.load_fm("echo")
+    card.fmcall("a000", "hello").expect(0, "hello\n")
+    card.fmcall("a000", "--text", "hello").expect(0, "hello\n")
+    card.fmcall("a000", "-", stdin=b"from stdin").expect(0, "from stdin\n")
+    card.file("request").write_bytes(bytes(range(256)) * 256)
+    card.fmcall("0xA000", "--in", card.file("request"), "--out", card.file("reply")).expect(0)
+    assert card.file("reply").read_bytes() == card.file("request").read_bytes()
+    assert card.file("reply").stat().st_mode & 0o777 == 0o600
+    card.fmcall("a000", "--in", "-", stdin=b"\0\xff").expect(0, "00ff\n")
+    card.fmcall("a000", "hi", "--hex").expect(0, "6869\n")
+    card.fmcall("a000", "--in", "-", stdin=b"x" * 65537).refuses(2, "64 KiB")
+    assert card.fmcall("a000", "hi", "--json").json()["reply_hex"] == "6869"
+    card.fmcall("a000", "--in", card.file("none")).refuses(3, "No such file")
+
+
+@test
+def fmcall_status_of_the_fm(card):
+    card.load_fm("vault")
+    card.fmcall("a001", "get nothing").expect(1, err="answered with status ")
+
+
+@test
+def k7reset_kinds_and_modes(card):
+    for kind in ("firmware", "card", "function", "bus"):
+        run("k7reset", "--kind", kind, card.selector).expect(0, ": OPERATIONAL\n")
+    run("k7reset", "--mode", "maintenance", card.selector).expect(0, ": MAINTENANCE")
+    run("k7reset", "--mode", "boot-loader", card.selector).expect(0, ": BOOT")
+    assert run("k7reset", card.selector, "--json").expect(0).json()["status"]["state"] == "OPERATIONAL"
+
+
+@test
+def activate_the_smfs(card):
+    card.ctfm("a").expect(0, "SMFS activated")
+
+
+@test
+def a_closed_output_is_a_failure(card):
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run([BIN / "enquiry", "--card", card.selector], stdout=full, stderr=subprocess.PIPE,
+                              env=environment(card.home), check=False)
+    assert done.returncode == 1 and b"standard output" in done.stderr, done
+
+
+@test
+def secrets_are_in_no_command_line(_card):
+    """No tool has an option that takes a password itself."""
+    for tool in TOOLS:
+        assert not re.search(r"--(password|pin|pass)\b(?!-file)", run(tool, "--help").out), tool

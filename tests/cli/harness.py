@@ -1,0 +1,198 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What the tests of the tools share: running a tool with and without a terminal, a card's store, images good and bad."""
+
+import dataclasses
+import json
+import os
+import pathlib
+import pty
+import select
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+import traceback
+
+TOP = pathlib.Path(__file__).resolve().parent.parent.parent
+BIN = TOP / "build" / "bin"
+FMS = TOP / "build" / "fm"
+ESN = "0123-4567-89AB"
+LIMIT_S = 60
+
+TESTS = []
+
+
+def test(function):
+    """Register a test: it gets a Card, and fails by an exception."""
+    TESTS.append(function)
+    return function
+
+
+class Skip(Exception):
+    pass
+
+
+@dataclasses.dataclass
+class Result:
+    command: str
+    code: int
+    out: str
+    err: str
+
+    def json(self):
+        return json.loads(self.out)
+
+    def expect(self, code, out=(), err=()):
+        """Check exit code and parts of both outputs."""
+        assert self.code == code, f"{self.command}: exit {self.code} instead of {code}\n{self.out}{self.err}"
+        for part in [out] if isinstance(out, str) else out:
+            assert part in self.out, f"{self.command}: no {part!r} in stdout:\n{self.out}"
+        for part in [err] if isinstance(err, str) else err:
+            assert part in self.err, f"{self.command}: no {part!r} in stderr:\n{self.err}"
+        return self
+
+    def refuses(self, code, *parts):
+        """A failure as it must be: its code, one clear line on stderr, nothing on stdout."""
+        self.expect(code, err=parts)
+        assert self.err.count("\n") == 1, f"{self.command}: not one line on stderr:\n{self.err}"
+        assert self.err.startswith(pathlib.Path(self.command.split()[0]).name + ": "), self.err
+        assert self.out == "", f"{self.command}: stdout is not empty:\n{self.out}"
+        return self
+
+
+def environment(home):
+    return {"PATH": os.environ["PATH"], "HOME": str(home), "LC_ALL": "C", "NO_COLOR": "1"}
+
+
+def run(*arguments, stdin=b"", home="/nonexistent", user=None):
+    """Run a tool without a terminal: a session of its own, so that /dev/tty cannot be opened."""
+    command = [str(BIN / arguments[0])] + [str(argument) for argument in arguments[1:]]
+    if user is not None:
+        command = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", "--"] + command
+    done = subprocess.run(command, input=stdin, capture_output=True, env=environment(home), timeout=LIMIT_S,
+                          start_new_session=True, check=False)
+    return Result(" ".join(str(argument) for argument in arguments), done.returncode,
+                  done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"))
+
+
+def run_on_terminal(answer, *arguments):
+    """Run a tool on a terminal and type @answer when it asks. Returns exit code and all that was on the terminal."""
+    child, terminal = pty.fork()
+    if child == 0:
+        os.execve(BIN / arguments[0], [arguments[0]] + [str(argument) for argument in arguments[1:]], environment("/tmp"))
+    shown = b""
+    typed = False
+    until = time.monotonic() + LIMIT_S
+    while time.monotonic() < until:
+        if select.select([terminal], [], [], 0.2)[0]:
+            try:
+                data = os.read(terminal, 4096)
+            except OSError:  # the other side is closed
+                break
+            if not data:
+                break
+            shown += data
+        if not typed and shown.rstrip(b" ").endswith((b"]", b":")) and b"\n" in shown:
+            os.write(terminal, answer.encode() + b"\n")
+            typed = True
+    else:
+        os.kill(child, signal.SIGKILL)
+    os.close(terminal)
+    status = os.waitpid(child, 0)[1]
+    return os.waitstatus_to_exitcode(status), shown.decode(errors="replace").replace("\r\n", "\n")
+
+
+class Signer:
+    """A signing key with its certificate, made by mkfm."""
+
+    def __init__(self, directory, name):
+        self.key = directory / f"{name}.key.pem"
+        self.certificate = directory / f"{name}.cert.pem"
+        run("mkfm", "cert", "-k", self.key, "-c", self.certificate, "--name", name, "--type", "ec-p256").expect(0)
+
+    def sign(self, elf, image):
+        run("mkfm", "-q", "-f", elf, "-o", image, "-k", self.key, "-c", self.certificate).expect(0)
+        return image
+
+
+class Card:
+    """A card in a store of its own, and a directory for the files of one test."""
+
+    def __init__(self, directory):
+        self.directory = pathlib.Path(directory)
+        self.home = self.directory / "home"
+        self.home.mkdir()
+        self.store = self.directory / "store.db"
+        self.selector = f"sim:{self.store},esn={ESN}"
+        self.signer = Signer(self.directory, "signer")
+        self._images = {}
+
+    def file(self, name):
+        return self.directory / name
+
+    def image(self, name):
+        if name not in self._images:
+            self._images[name] = self.signer.sign(FMS / f"{name}.elf", self.file(f"{name}.fm"))
+        return self._images[name]
+
+    def ctfm(self, *arguments):
+        return run("ctfm", "--card", self.selector, *arguments, home=self.home)
+
+    def fmcall(self, *arguments, stdin=b""):
+        return run("fmcall", "--card", self.selector, *arguments, stdin=stdin, home=self.home)
+
+    def load(self, image, certificate=None):
+        return self.ctfm("load", "-f", image, "-c", certificate or self.signer.certificate)
+
+    def load_fm(self, name):
+        """Load a good FM. The next tool switches the card on anew, so the FM runs from then on."""
+        return self.load(self.image(name)).expect(0)
+
+    def content(self):
+        """All that a refused command must not change, by the boot loader's account and the firmware's."""
+        module = run("enquiry", "--card", self.selector, "--json").expect(0).json()["modules"][0]
+        assert "status" in module, module["reason"]
+        status = module["status"]
+        listed = self.ctfm("list", "--json")
+        fms = [{key: fm[key] for key in ("id", "fingerprint", "load_time")}
+               for fm in listed.json()["fms"]] if listed.code == 0 else None
+        return {key: status[key] for key in status if key.startswith(("fm_", "smfs_"))}, fms
+
+
+def patched_elf(source, target, header_offset, value):
+    """A copy of an FM's ELF file with a 32-bit word of its header changed."""
+    data = bytearray(source.read_bytes())
+    header = data.index(b"KFMH")
+    data[header + header_offset:header + header_offset + 4] = value.to_bytes(4, "little")
+    target.write_bytes(data)
+    return target
+
+
+def run_one(function, verbose):
+    directory = tempfile.mkdtemp(prefix="k7cli.")
+    try:
+        function(Card(directory))
+    except Skip as reason:
+        print(f"skipped {function.__name__}: {reason}")
+        return "skipped"
+    except Exception:  # pylint: disable=broad-except
+        print(f"not ok {function.__name__}")
+        traceback.print_exc()
+        return "failed"
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+    if verbose:
+        print(f"ok {function.__name__}")
+    return "passed"
+
+
+def main(arguments):
+    verbose = "-v" in arguments
+    names = [argument for argument in arguments if argument != "-v"]
+    counts = {"passed": 0, "failed": 0, "skipped": 0}
+    for function in TESTS:
+        if not names or any(name in function.__name__ for name in names):
+            counts[run_one(function, verbose)] += 1
+    print(", ".join(f"{count} {what}" for what, count in counts.items() if count or what != "skipped"))
+    return 0 if counts["failed"] == 0 and counts["passed"] > 0 else 1
