@@ -53,7 +53,9 @@ struct k7card *k7card_create(const struct k7card_host *host, const struct k7card
     }
 }
 
-void k7card_destroy(struct k7card *card) { delete card; }
+void k7card_destroy(struct k7card *card) {
+    delete card;
+}
 
 uint32_t k7card_mmio_read(struct k7card *card, uint64_t offset, unsigned size) {
     try {

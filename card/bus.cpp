@@ -5,21 +5,21 @@
 
 namespace k7::card {
 
-bool Bus::dma_fails() { return faults_.active(FaultKind::LinkDown) || faults_.take(FaultKind::DmaError); }
+bool Bus::dma_fails() {
+    return faults_.active(FaultKind::LinkDown) || faults_.take(FaultKind::DmaError);
+}
 
 Dma Bus::read(Gate::Ticket ticket, std::uint64_t address, std::span<std::byte> bytes) {
     bool ok = false;
-    const bool passed = firmware_gate_.pass(ticket, [&] {
-        ok = !dma_fails() && host_.dma_read(host_.opaque, address, bytes.data(), bytes.size()) == 0;
-    });
+    const bool passed = firmware_gate_.pass(
+        ticket, [&] { ok = !dma_fails() && host_.dma_read(host_.opaque, address, bytes.data(), bytes.size()) == 0; });
     return !passed ? Dma::Revoked : ok ? Dma::Done : Dma::Failed;
 }
 
 Dma Bus::write(Gate::Ticket ticket, std::uint64_t address, std::span<const std::byte> bytes) {
     bool ok = false;
-    const bool passed = firmware_gate_.pass(ticket, [&] {
-        ok = !dma_fails() && host_.dma_write(host_.opaque, address, bytes.data(), bytes.size()) == 0;
-    });
+    const bool passed = firmware_gate_.pass(
+        ticket, [&] { ok = !dma_fails() && host_.dma_write(host_.opaque, address, bytes.data(), bytes.size()) == 0; });
     return !passed ? Dma::Revoked : ok ? Dma::Done : Dma::Failed;
 }
 

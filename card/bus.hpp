@@ -31,7 +31,8 @@ class Gate {
     [[nodiscard]] Ticket ticket() const { return epoch_.load(); }
 
     /// Run @p work unless the gate was turned since @p ticket was drawn. @return whether it ran
-    template <class Work> bool pass(Ticket ticket, Work &&work) {
+    template <class Work>
+    bool pass(Ticket ticket, Work &&work) {
         const std::scoped_lock lock(mutex_);
         if (ticket != epoch_.load())
             return false;
@@ -40,7 +41,8 @@ class Gate {
     }
 
     /// Make all tickets worthless, then run @p change before anything passes again.
-    template <class Change> void turn(Change &&change) {
+    template <class Change>
+    void turn(Change &&change) {
         const std::scoped_lock lock(mutex_);
         ++epoch_;
         change();

@@ -11,8 +11,8 @@
  * k7card_mmio_read(), k7card_mmio_write(), k7card_reset() and the property calls
  * may come from any thread, also at the same time, and never wait for the
  * firmware, a Functionality Module (FM) or the store: a vCPU may call them. The
- * longest they wait is one DMA copy (64 KiB) that runs while a reset comes in. k7card_create() and k7card_destroy() may take as long as opening
- * and closing the store takes (milliseconds, a second at most).
+ * longest they wait is one DMA copy (64 KiB) that runs while a reset comes in. k7card_create() and k7card_destroy() may
+ * take as long as opening and closing the store takes (milliseconds, a second at most).
  */
 #ifndef K7CARD_H
 #define K7CARD_H

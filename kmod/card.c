@@ -103,7 +103,11 @@ static void k7_card_read_esn(struct k7_device *k7)
 		memcpy(k7->esn + i, &word, sizeof(word));
 	}
 	k7->esn[K7_ESN_SIZE] = '\0';
-	k7_make_printable(k7->esn, K7_ESN_SIZE);
+	/* It becomes a file name in /dev: nothing but what an ESN is made of. */
+	for (i = 0; i < strlen(k7->esn); i++) {
+		if (!isascii(k7->esn[i]) || !(isalnum(k7->esn[i]) || k7->esn[i] == '-'))
+			k7->esn[i] = '_';
+	}
 }
 
 static int k7_card_read_limits(struct k7_device *k7)
@@ -331,6 +335,9 @@ static void k7_card_look(struct k7_device *k7)
 {
 	int err;
 
+	/* When its recovery fails, the PCI core tells nobody. */
+	if (k7->frozen_until && time_after(jiffies, k7->frozen_until))
+		k7_card_gone(k7);
 	/* A reset that is running looks after the card itself. */
 	if (k7_state(k7) != K7_DRIVER_LIVE)
 		return;

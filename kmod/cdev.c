@@ -56,57 +56,57 @@ void k7_channels_flush(struct k7_device *k7)
 
 /* ---- File operations ---- */
 
-static int k7_open(struct inode *inode, struct file *filp)
+static int k7_open(struct inode *inode, struct file *file)
 {
 	struct k7_device *k7 = container_of(inode->i_cdev, struct k7_device, cdev);
-	struct k7_file *file;
+	struct k7_file *kf;
 	int channel;
 
 	if (k7_going(k7))
 		return -ENODEV;
-	file = kzalloc(sizeof(*file), GFP_KERNEL_ACCOUNT);
-	if (!file)
+	kf = kzalloc(sizeof(*kf), GFP_KERNEL_ACCOUNT);
+	if (!kf)
 		return -ENOMEM;
 	channel = ida_alloc_range(&k7->channels, 1, k7->channel_max, GFP_KERNEL);
 	if (channel < 0) {
-		kfree(file);
+		kfree(kf);
 		return channel == -ENOSPC ? -EBUSY : channel;
 	}
-	file->k7 = k7;
-	file->channel = channel;
+	kf->k7 = k7;
+	kf->channel = channel;
 	get_device(&k7->dev);
 	scoped_guard(spinlock_irq, &k7->files_lock)
-		list_add_tail(&file->node, &k7->files);
-	filp->private_data = file;
-	return nonseekable_open(inode, filp);
+		list_add_tail(&kf->node, &k7->files);
+	file->private_data = kf;
+	return nonseekable_open(inode, file);
 }
 
-static int k7_release(struct inode *inode, struct file *filp)
+static int k7_release(struct inode *inode, struct file *file)
 {
-	struct k7_file *file = filp->private_data;
-	struct k7_device *k7 = file->k7;
+	struct k7_file *kf = file->private_data;
+	struct k7_device *k7 = kf->k7;
 
 	scoped_guard(spinlock_irq, &k7->files_lock)
-		list_del(&file->node);
-	set_bit(file->channel, k7->closing);
+		list_del(&kf->node);
+	set_bit(kf->channel, k7->closing);
 	/* Otherwise a reset will see to it, or there is no card any more. */
 	scoped_guard(rwsem_read, &k7->gate) {
 		if (!k7_check_live(k7))
 			k7_channels_flush(k7);
 	}
-	kfree(file);
+	kfree(kf);
 	put_device(&k7->dev);
 	return 0;
 }
 
-static __poll_t k7_poll(struct file *filp, struct poll_table_struct *table)
+static __poll_t k7_poll(struct file *file, struct poll_table_struct *table)
 {
-	struct k7_file *file = filp->private_data;
+	struct k7_file *kf = file->private_data;
 
-	poll_wait(filp, &file->k7->wait, table);
-	if (k7_going(file->k7))
+	poll_wait(file, &kf->k7->wait, table);
+	if (k7_going(kf->k7))
 		return EPOLLERR | EPOLLHUP;
-	return READ_ONCE(file->pending) ? EPOLLPRI : 0;
+	return READ_ONCE(kf->pending) ? EPOLLPRI : 0;
 }
 
 static const struct file_operations k7_fops = {

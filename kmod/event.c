@@ -81,54 +81,54 @@ irqreturn_t k7_interrupt(int irq, void *data)
  */
 void k7_event_post(struct k7_device *k7, u32 events)
 {
-	struct k7_file *file;
+	struct k7_file *kf;
 
 	scoped_guard(spinlock_irqsave, &k7->files_lock) {
-		list_for_each_entry(file, &k7->files, node)
-			WRITE_ONCE(file->pending, file->pending | events);
+		list_for_each_entry(kf, &k7->files, node)
+			WRITE_ONCE(kf->pending, kf->pending | events);
 	}
 	wake_up_all(&k7->wait);
 }
 
-/* Take the pending events of @mask from @file. */
-u32 k7_event_take(struct k7_file *file, u32 mask)
+/* Take the pending events of @mask from @kf. */
+u32 k7_event_take(struct k7_file *kf, u32 mask)
 {
 	u32 taken;
 
-	spin_lock_irq(&file->k7->files_lock);
-	taken = file->pending & mask;
-	WRITE_ONCE(file->pending, file->pending & ~mask);
-	spin_unlock_irq(&file->k7->files_lock);
+	spin_lock_irq(&kf->k7->files_lock);
+	taken = kf->pending & mask;
+	WRITE_ONCE(kf->pending, kf->pending & ~mask);
+	spin_unlock_irq(&kf->k7->files_lock);
 	return taken;
 }
 
-static bool k7_event_is_pending(const struct k7_file *file, u32 mask)
+static bool k7_event_is_pending(const struct k7_file *kf, u32 mask)
 {
-	return (READ_ONCE(file->pending) & mask) || k7_going(file->k7);
+	return (READ_ONCE(kf->pending) & mask) || k7_going(kf->k7);
 }
 
 /**
  * k7_event_wait - wait for events
- * @file:	open file
+ * @kf:	open file
  * @mask:	events wanted
  * @timeout_ms:	0: do not wait; 0xffffffff: for ever
  * @events:	filled; 0 after the timeout
  *
  * Return: 0, -EINTR or -ENODEV.
  */
-int k7_event_wait(struct k7_file *file, u32 mask, u32 timeout_ms, u32 *events)
+int k7_event_wait(struct k7_file *kf, u32 mask, u32 timeout_ms, u32 *events)
 {
 	long left = timeout_ms == U32_MAX ? MAX_SCHEDULE_TIMEOUT : msecs_to_jiffies(timeout_ms);
 
 	for (;;) {
-		if (k7_going(file->k7))
+		if (k7_going(kf->k7))
 			return -ENODEV;
-		*events = k7_event_take(file, mask);
+		*events = k7_event_take(kf, mask);
 		/* Another thread may have been quicker: then wait on. */
 		if (*events || !left)
 			return 0;
-		left = wait_event_interruptible_timeout(file->k7->wait,
-							k7_event_is_pending(file, mask), left);
+		left = wait_event_interruptible_timeout(kf->k7->wait,
+							k7_event_is_pending(kf, mask), left);
 		if (left < 0)
 			return -EINTR;
 	}

@@ -39,7 +39,7 @@ static const struct k7_command_rule k7_command_rules[] = {
 };
 
 /* The one place that decides: for commands, erases and resets. */
-static int k7_permit(const struct file *filp, enum k7_access access)
+static int k7_permit(const struct file *file, enum k7_access access)
 {
 	switch (access) {
 	case K7_ACCESS_USER:
@@ -49,7 +49,7 @@ static int k7_permit(const struct file *filp, enum k7_access access)
 		/* Changes what the card holds or does for everybody. */
 		if (!capable(CAP_SYS_ADMIN))
 			return -EPERM;
-		return filp->f_mode & FMODE_WRITE ? 0 : -EBADF;
+		return file->f_mode & FMODE_WRITE ? 0 : -EBADF;
 	case K7_ACCESS_DRIVER:
 		/* Would meddle with the channels of others: not for user space, root or not. */
 		return -EOPNOTSUPP;
@@ -57,13 +57,13 @@ static int k7_permit(const struct file *filp, enum k7_access access)
 	return -EOPNOTSUPP;
 }
 
-static int k7_permit_command(const struct file *filp, u32 opcode)
+static int k7_permit_command(const struct file *file, u32 opcode)
 {
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(k7_command_rules); i++) {
 		if (k7_command_rules[i].opcode == opcode)
-			return k7_permit(filp, k7_command_rules[i].access);
+			return k7_permit(file, k7_command_rules[i].access);
 	}
 	/* A command that the driver cannot judge does not reach the card. */
 	return -EOPNOTSUPP;
@@ -82,10 +82,10 @@ static u32 k7_state_now(struct k7_device *k7)
 
 /* ---- K7_IOC_INFO ---- */
 
-static long k7_ioctl_info(struct file *filp, void *arg)
+static long k7_ioctl_info(struct file *file, void *arg)
 {
-	struct k7_file *file = filp->private_data;
-	struct k7_device *k7 = file->k7;
+	struct k7_file *kf = file->private_data;
+	struct k7_device *k7 = kf->k7;
 	struct k7_ioc_info *info = arg;
 
 	memset(info, 0, sizeof(*info));
@@ -100,7 +100,7 @@ static long k7_ioctl_info(struct file *filp, void *arg)
 	info->payload_max = k7->payload_max;
 	info->channels = k7->channel_max;
 	info->rings = k7->ring_count;
-	info->channel = file->channel;
+	info->channel = kf->channel;
 	memcpy(info->esn, k7->esn, sizeof(info->esn));
 	info->pci_address = k7->pci_address;
 	scoped_guard(rwsem_read, &k7->gate)
@@ -143,9 +143,9 @@ static int k7_query_card(struct k7_device *k7, struct k7_mailbox_call *call)
 	return -ENODEV;
 }
 
-static long k7_ioctl_query(struct file *filp, void *arg)
+static long k7_ioctl_query(struct file *file, void *arg)
 {
-	struct k7_file *file = filp->private_data;
+	struct k7_file *kf = file->private_data;
 	struct k7_ioc_query *query = arg;
 	struct k7_mailbox_call call = { .arg = query->arg };
 	int err = k7_query_check(query);
@@ -158,7 +158,7 @@ static long k7_ioctl_query(struct file *filp, void *arg)
 	call.reply = kzalloc(K7_MB_DATA_BYTES, GFP_KERNEL_ACCOUNT);
 	if (!call.reply)
 		return -ENOMEM;
-	err = k7_query_card(file->k7, &call);
+	err = k7_query_card(kf->k7, &call);
 	if (!err) {
 		query->card_status = call.status;
 		query->reply_len = call.reply_len;
@@ -172,7 +172,7 @@ static long k7_ioctl_query(struct file *filp, void *arg)
 
 /* ---- K7_IOC_REQUEST ---- */
 
-static int k7_request_check(const struct file *filp, const struct k7_ioc_request *ioc,
+static int k7_request_check(const struct file *file, const struct k7_ioc_request *ioc,
 			    u32 payload_max)
 {
 	if (ioc->flags)
@@ -181,7 +181,7 @@ static int k7_request_check(const struct file *filp, const struct k7_ioc_request
 		return -EINVAL;
 	if (ioc->in_len > payload_max || ioc->out_len > payload_max)
 		return -EMSGSIZE;
-	return k7_permit_command(filp, ioc->opcode);
+	return k7_permit_command(file, ioc->opcode);
 }
 
 static int k7_request_answer(struct k7_ioc_request *ioc, const struct k7_request *req)
@@ -193,25 +193,25 @@ static int k7_request_answer(struct k7_ioc_request *ioc, const struct k7_request
 	return copy_to_user(u64_to_user_ptr(ioc->out_addr), req->out, req->reply_len) ? -EFAULT : 0;
 }
 
-static long k7_ioctl_request(struct file *filp, void *arg)
+static long k7_ioctl_request(struct file *file, void *arg)
 {
-	struct k7_file *file = filp->private_data;
+	struct k7_file *kf = file->private_data;
 	struct k7_ioc_request *ioc = arg;
 	struct k7_request *req;
 	int err;
 
-	err = k7_request_check(filp, ioc, file->k7->payload_max);
+	err = k7_request_check(file, ioc, kf->k7->payload_max);
 	if (err)
 		return err;
 	req = k7_request_alloc(ioc->opcode, ioc->in_len, ioc->out_len);
 	if (!req)
 		return -ENOMEM;
-	req->channel = file->channel;
+	req->channel = kf->channel;
 	memcpy(req->arg, ioc->arg, sizeof(req->arg));
 	if (copy_from_user(req->in, u64_to_user_ptr(ioc->in_addr), ioc->in_len))
 		err = -EFAULT;
 	else
-		err = k7_request_run(file->k7, req, k7_request_timeout(ioc->timeout_ms));
+		err = k7_request_run(kf->k7, req, k7_request_timeout(ioc->timeout_ms));
 	if (!err)
 		err = k7_request_answer(ioc, req);
 	k7_request_put(req);
@@ -220,9 +220,9 @@ static long k7_ioctl_request(struct file *filp, void *arg)
 
 /* ---- K7_IOC_ERASE and K7_IOC_RESET ---- */
 
-static long k7_ioctl_erase(struct file *filp, void *arg)
+static long k7_ioctl_erase(struct file *file, void *arg)
 {
-	struct k7_file *file = filp->private_data;
+	struct k7_file *kf = file->private_data;
 	struct k7_ioc_erase *erase = arg;
 	bool fms = erase->target == K7_ERASE_FMS;
 	struct k7_job *job;
@@ -230,10 +230,10 @@ static long k7_ioctl_erase(struct file *filp, void *arg)
 
 	if (erase->reserved || (!fms && erase->target != K7_ERASE_SMFS))
 		return -EINVAL;
-	err = k7_permit(filp, K7_ACCESS_ADMIN);
+	err = k7_permit(file, K7_ACCESS_ADMIN);
 	if (err)
 		return err;
-	job = k7_job_alloc(file->k7, fms ? K7_JOB_ERASE_FMS : K7_JOB_ERASE_SMFS);
+	job = k7_job_alloc(kf->k7, fms ? K7_JOB_ERASE_FMS : K7_JOB_ERASE_SMFS);
 	if (!job)
 		return -ENOMEM;
 	err = k7_job_run(job);
@@ -256,17 +256,17 @@ static int k7_reset_check(const struct k7_ioc_reset *reset)
 	return by_bus && reset->mode != K7_MODE_OPERATIONAL ? -EINVAL : 0;
 }
 
-static long k7_ioctl_reset(struct file *filp, void *arg)
+static long k7_ioctl_reset(struct file *file, void *arg)
 {
-	struct k7_file *file = filp->private_data;
+	struct k7_file *kf = file->private_data;
 	struct k7_ioc_reset *reset = arg;
 	struct k7_job *job;
 	int err;
 
-	err = k7_reset_check(reset) ?: k7_permit(filp, K7_ACCESS_ADMIN);
+	err = k7_reset_check(reset) ?: k7_permit(file, K7_ACCESS_ADMIN);
 	if (err)
 		return err;
-	job = k7_job_alloc(file->k7, reset->kind);
+	job = k7_job_alloc(kf->k7, reset->kind);
 	if (!job)
 		return -ENOMEM;
 	job->mode = reset->mode;
@@ -283,16 +283,16 @@ static long k7_ioctl_reset(struct file *filp, void *arg)
 
 /* ---- K7_IOC_EVENT ---- */
 
-static long k7_ioctl_event(struct file *filp, void *arg)
+static long k7_ioctl_event(struct file *file, void *arg)
 {
-	struct k7_file *file = filp->private_data;
-	struct k7_device *k7 = file->k7;
+	struct k7_file *kf = file->private_data;
+	struct k7_device *k7 = kf->k7;
 	struct k7_ioc_event *event = arg;
 	int err;
 
 	if (!k7_is_zero(event->reserved, sizeof(event->reserved)))
 		return -EINVAL;
-	err = k7_event_wait(file, event->mask ?: U32_MAX, event->timeout_ms, &event->events);
+	err = k7_event_wait(kf, event->mask ?: U32_MAX, event->timeout_ms, &event->events);
 	if (err)
 		return err;
 	event->generation = READ_ONCE(k7->card.generation);
@@ -317,7 +317,7 @@ union k7_ioc {
 struct k7_ioctl_op {
 	size_t size;		/* as this driver knows it */
 	size_t min_size;	/* of the first published version */
-	long (*run)(struct file *filp, void *arg);
+	long (*run)(struct file *file, void *arg);
 };
 
 static const struct k7_ioctl_op k7_ioctl_ops[] = {
@@ -361,7 +361,7 @@ static int k7_ioctl_copy_in(union k7_ioc *ioc, const struct k7_ioctl_op *op, voi
 	return err;
 }
 
-long k7_ioctl(struct file *filp, unsigned int cmd, unsigned long arg)
+long k7_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	const struct k7_ioctl_op *op = k7_ioctl_find(cmd);
 	void __user *user = (void __user *)arg;
@@ -374,7 +374,7 @@ long k7_ioctl(struct file *filp, unsigned int cmd, unsigned long arg)
 	err = k7_ioctl_copy_in(&ioc, op, user, &size);
 	if (err)
 		return err;
-	err = op->run(filp, &ioc);
+	err = op->run(file, &ioc);
 	if (err)
 		return err;
 	return copy_to_user(user, &ioc, min_t(size_t, size, op->size)) ? -EFAULT : 0;

@@ -166,6 +166,7 @@ struct k7_vector {
  * @rings_stuck: a ring did not stop: its memory is the card's until a reset
  * @reset_task:	the job's task, so that PCI callbacks of its own reset do nothing
  * @pci_reset:	state RESETTING belongs to the PCI callbacks
+ * @frozen_until: jiffies until which AER has to recover the channel; 0: not frozen
  * @wq:		ordered: one thing happens to the card at a time
  * @card_work:	looks at the card, after an event and once a second
  * @mailbox_lock: protects the mailbox registers and @mailbox_tag
@@ -207,6 +208,7 @@ struct k7_device {
 	bool rings_stuck;
 	struct task_struct *reset_task;
 	bool pci_reset;
+	unsigned long frozen_until;
 
 	struct workqueue_struct *wq;
 	struct delayed_work card_work;
@@ -374,8 +376,8 @@ int k7_request_run(struct k7_device *k7, struct k7_request *req, unsigned int ti
 irqreturn_t k7_interrupt(int irq, void *data);
 void k7_event_mask(struct k7_device *k7, u32 mask);
 void k7_event_post(struct k7_device *k7, u32 events);
-u32 k7_event_take(struct k7_file *file, u32 mask);
-int k7_event_wait(struct k7_file *file, u32 mask, u32 timeout_ms, u32 *events);
+u32 k7_event_take(struct k7_file *kf, u32 mask);
+int k7_event_wait(struct k7_file *kf, u32 mask, u32 timeout_ms, u32 *events);
 
 /* reset.c */
 struct k7_job *k7_job_alloc(struct k7_device *k7, enum k7_job_kind kind);
@@ -387,7 +389,7 @@ bool k7_reset_begin(struct k7_device *k7);
 void k7_reset_end(struct k7_device *k7);
 
 /* ioctl.c */
-long k7_ioctl(struct file *filp, unsigned int cmd, unsigned long arg);
+long k7_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
 
 /* sysfs.c */
 extern const struct attribute_group *k7_groups[];

@@ -8,6 +8,8 @@
 
 #include "regs.h"
 
+#define K7_RECOVERY_TIMEOUT_MS	30000	/* for the PCI core to recover a frozen channel */
+
 /* ---- Interrupts ---- */
 
 static void k7_irqs_free(struct k7_device *k7)
@@ -141,8 +143,9 @@ static int k7_start(struct k7_device *k7)
 	mutex_lock(&k7->control);
 	err = k7_card_sync(k7);
 	mutex_unlock(&k7->control);
-	if (err)
-		return dev_err_probe(&k7->pdev->dev, err, "the card does not work\n");
+	/* A card that refuses its rings may be starting, or can be mended through the mailbox. */
+	if (err == -ENODEV)
+		return dev_err_probe(&k7->pdev->dev, err, "the card has gone\n");
 	return 0;
 }
 
@@ -279,6 +282,14 @@ static void k7_pci_give_up(struct k7_device *k7)
 	mutex_unlock(&k7->control);
 }
 
+/* From now on the PCI core has a while to recover the channel. */
+static void k7_pci_freeze(struct k7_device *k7)
+{
+	mutex_lock(&k7->control);
+	k7->frozen_until = (jiffies + msecs_to_jiffies(K7_RECOVERY_TIMEOUT_MS)) | 1;
+	mutex_unlock(&k7->control);
+}
+
 static pci_ers_result_t k7_pci_error_detected(struct pci_dev *pdev, pci_channel_state_t channel)
 {
 	struct k7_device *k7 = pci_get_drvdata(pdev);
@@ -288,7 +299,8 @@ static pci_ers_result_t k7_pci_error_detected(struct pci_dev *pdev, pci_channel_
 		return PCI_ERS_RESULT_CAN_RECOVER;
 	case pci_channel_io_frozen:
 		dev_warn(&pdev->dev, "PCI channel is frozen: waiting for a reset of the slot\n");
-		k7_reset_begin(k7);
+		if (k7_reset_begin(k7))
+			k7_pci_freeze(k7);
 		return PCI_ERS_RESULT_NEED_RESET;
 	case pci_channel_io_perm_failure:
 		k7_pci_give_up(k7);

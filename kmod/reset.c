@@ -96,6 +96,8 @@ static int k7_job_reset_pci(struct k7_job *job, int (*reset)(struct pci_dev *pde
 			return -EBUSY;
 		msleep(20);
 	}
+	/* The core has used up the saved state; an error may want one at any time. */
+	pci_save_state(k7->pdev);
 	/* A port that does not report its link makes the core complain after a good reset. */
 	if (err == -ENOTTY)
 		return k7_job_was_reset(job) ? 0 : -EOPNOTSUPP;
@@ -343,7 +345,9 @@ void k7_reset_end(struct k7_device *k7)
 		return;
 	mutex_lock(&k7->control);
 	k7->pci_reset = false;
+	k7->frozen_until = 0;
 	k7_rings_stop(k7, -ECANCELED);
+	pci_save_state(k7->pdev);
 	err = k7_card_wait_up(k7, NULL, K7_START_TIMEOUT_MS);
 	if (!err)
 		err = k7_card_sync(k7);

@@ -25,7 +25,8 @@ std::uint32_t to_ms(std::chrono::milliseconds time) {
 /// FM_LOAD_BEGIN's payload.
 Bytes load_header(const FmLoad &load) {
     if (load.label.size() > kLabelMax)
-        throw Error(ErrorKind::usage, "the certificate label is longer than " + std::to_string(kLabelMax) + " characters");
+        throw Error(ErrorKind::usage,
+                    "the certificate label is longer than " + std::to_string(kLabelMax) + " characters");
     if (load.image.empty() || load.image.size() > std::numeric_limits<std::uint32_t>::max())
         throw Error(ErrorKind::failed, "the FM image is empty or too large", "make it with `mkfm`");
     k7_fm_load header{};
@@ -40,15 +41,21 @@ Bytes load_header(const FmLoad &load) {
 
 } // namespace
 
-Card Card::open(std::string_view selector) { return Card(open_transport(selector)); }
+Card Card::open(std::string_view selector) {
+    return Card(open_transport(selector));
+}
 
 Card::Card(std::unique_ptr<Transport> transport) : transport_(std::move(transport)) {}
 Card::~Card() = default;
 Card::Card(Card &&) noexcept = default;
 Card &Card::operator=(Card &&) noexcept = default;
 
-const std::string &Card::name() const noexcept { return transport_->name(); }
-int Card::descriptor() const noexcept { return transport_->descriptor(); }
+const std::string &Card::name() const noexcept {
+    return transport_->name();
+}
+int Card::descriptor() const noexcept {
+    return transport_->descriptor();
+}
 
 DriverInfo Card::info() const {
     k7_ioc_info wire{};
@@ -79,7 +86,9 @@ CardStatus Card::status() const {
     return decode_status(query(*transport_, K7_QUERY_STATE, 0, kQueryRoom, "read its state").payload);
 }
 
-std::optional<FaultReport> Card::fault_report(std::uint32_t sequence) const { return read_fault(*transport_, sequence); }
+std::optional<FaultReport> Card::fault_report(std::uint32_t sequence) const {
+    return read_fault(*transport_, sequence);
+}
 
 std::vector<FmInfo> Card::fms() const {
     return decode_fm_list(request(*transport_, {K7_CMD_FM_LIST}, "list FMs").payload);
@@ -106,7 +115,9 @@ FmInfo Card::load_fm(const FmLoad &load, const Progress &progress) {
     }
 }
 
-void Card::delete_fm(FmId id) { request(*transport_, {K7_CMD_FM_DELETE, id.value}, "delete FM " + to_string(id)); }
+void Card::delete_fm(FmId id) {
+    request(*transport_, {K7_CMD_FM_DELETE, id.value}, "delete FM " + to_string(id));
+}
 
 FmReply Card::call_fm(FmId id, ByteView payload, std::chrono::milliseconds timeout) {
     Answer answer =
@@ -122,13 +133,14 @@ SmfsInfo Card::smfs_info() const {
     return decode_smfs_info(request(*transport_, {K7_CMD_SMFS_INFO}, "ask about the SMFS").payload);
 }
 
-void Card::activate_smfs() { request(*transport_, {K7_CMD_SMFS_ACTIVATE}, "activate the SMFS"); }
+void Card::activate_smfs() {
+    request(*transport_, {K7_CMD_SMFS_ACTIVATE}, "activate the SMFS");
+}
 
 SecureBytes Card::random(std::size_t count) const {
     if (count == 0 || count > K7_PAYLOAD_MAX)
         throw Error(ErrorKind::usage, "random bytes: from 1 to " + std::to_string(K7_PAYLOAD_MAX));
-    Answer answer =
-        request(*transport_, {K7_CMD_GET_RANDOM, static_cast<std::uint32_t>(count)}, "get random bytes");
+    Answer answer = request(*transport_, {K7_CMD_GET_RANDOM, static_cast<std::uint32_t>(count)}, "get random bytes");
     if (answer.payload.size() != count)
         throw Error(ErrorKind::failed, "the card gave " + std::to_string(answer.payload.size()) +
                                            " random bytes instead of " + std::to_string(count));
@@ -146,8 +158,12 @@ void erase(Transport &transport, std::uint32_t target, const char *what) {
 
 } // namespace
 
-void Card::erase_fms() { erase(*transport_, K7_ERASE_FMS, "erase all FMs"); }
-void Card::erase_smfs() { erase(*transport_, K7_ERASE_SMFS, "erase the SMFS"); }
+void Card::erase_fms() {
+    erase(*transport_, K7_ERASE_FMS, "erase all FMs");
+}
+void Card::erase_smfs() {
+    erase(*transport_, K7_ERASE_SMFS, "erase the SMFS");
+}
 
 CardStatus Card::reset(ResetKind kind, BootMode mode, std::chrono::milliseconds timeout) {
     k7_ioc_reset wire{};
@@ -166,8 +182,12 @@ Event Card::wait_event(std::chrono::milliseconds timeout, std::uint32_t mask) {
     return {wire.events, state_of(wire.card_state), reason_of(wire.card_state), wire.generation, wire.fault_sequence};
 }
 
-void Card::require_firmware(const std::string &attempt) const { hsm::require_firmware(*transport_, attempt); }
+void Card::require_firmware(const std::string &attempt) const {
+    hsm::require_firmware(*transport_, attempt);
+}
 
-std::string Card::trouble() const { return trouble_of(*transport_); }
+std::string Card::trouble() const {
+    return trouble_of(*transport_);
+}
 
 } // namespace hsm

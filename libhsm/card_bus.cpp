@@ -51,6 +51,7 @@ CardBus::CardBus(const std::vector<Property> &properties, std::size_t memory_siz
     host.dma_write = &CardBus::on_dma_write;
     host.interrupt = &CardBus::on_interrupt;
     std::vector<k7card_property> list;
+    list.reserve(properties.size());
     for (const auto &[name, value] : properties)
         list.push_back({name.c_str(), value.c_str()});
     std::array<char, 512> reason{};
@@ -59,7 +60,9 @@ CardBus::CardBus(const std::vector<Property> &properties, std::size_t memory_siz
         throw Error(ErrorKind::failed, "cannot make the in-process card: " + std::string(reason.data()));
 }
 
-CardBus::~CardBus() { library_.destroy(card_); }
+CardBus::~CardBus() {
+    library_.destroy(card_);
+}
 
 std::span<std::byte> CardBus::range(std::uint64_t address, std::size_t size) {
     if (address < kMemoryBase || address - kMemoryBase > memory_.size() ||

@@ -16,7 +16,9 @@ namespace {
 constexpr int kRsaBitsMin = 2048;
 constexpr int kRsaBitsMax = 8192;
 
-Error bad(const std::string &message, const std::string &hint = {}) { return {ErrorKind::failed, message, hint}; }
+Error bad(const std::string &message, const std::string &hint = {}) {
+    return {ErrorKind::failed, message, hint};
+}
 
 /// Name of the curve as people write it; empty for a curve that may not sign FMs.
 std::string curve_text(EVP_PKEY *key) {
@@ -63,7 +65,9 @@ std::string time_text(const ASN1_TIME *time) {
     return text.data();
 }
 
-bool is_pem(ByteView bytes) { return as_text(bytes).find("-----BEGIN ") != std::string_view::npos; }
+bool is_pem(ByteView bytes) {
+    return as_text(bytes).find("-----BEGIN ") != std::string_view::npos;
+}
 
 } // namespace
 

@@ -134,8 +134,7 @@ void check_errno(Transport &transport, int value, const std::string &attempt) {
         throw down_error(transport, value, attempt, down_text(transport));
     case ECANCELED:
         if (!firmware_runs(state_now(transport).state))
-            throw down_error(transport, value, attempt,
-                             down_text(transport) + " (the request was in flight)");
+            throw down_error(transport, value, attempt, down_text(transport) + " (the request was in flight)");
         throw plain(ErrorKind::failed, "was reset while the request was in flight", "it may have been carried out");
     case ENODEV:
     case ENXIO:

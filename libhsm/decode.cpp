@@ -76,7 +76,8 @@ CertificateInfo decode_certificate(ByteView entry) {
 std::string printable(std::string_view text, std::size_t limit) {
     text = text.substr(0, std::min(text.find('\0'), limit));
     std::string result(text);
-    std::ranges::replace_if(result, [](char c) { return c < 0x20 || c > 0x7e; }, '?');
+    std::ranges::replace_if(
+        result, [](char c) { return c < 0x20 || c > 0x7e; }, '?');
     return result;
 }
 
@@ -204,8 +205,12 @@ std::vector<CertificateInfo> decode_certificates(ByteView reply) {
 
 SmfsInfo decode_smfs_info(ByteView reply) {
     const auto wire = take<k7_smfs_info>(reply, "SMFS information");
-    return {le32toh(wire.state) == K7_SMFS_ACTIVE, le32toh(wire.generation), le32toh(wire.files),
-            le32toh(wire.directories),             le64toh(wire.used),       le64toh(wire.capacity)};
+    return {le32toh(wire.state) == K7_SMFS_ACTIVE,
+            le32toh(wire.generation),
+            le32toh(wire.files),
+            le32toh(wire.directories),
+            le64toh(wire.used),
+            le64toh(wire.capacity)};
 }
 
 } // namespace hsm

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The card's rules for an FM's ELF file, checked where the developer sits. libelf reads; nothing in the file is trusted.
+// The card's rules for an FM's ELF file, checked where the developer sits. libelf reads; nothing in the file is
+// trusted.
 #include "libhsm/fm_elf.hpp"
 
 #include <algorithm>
@@ -132,8 +133,8 @@ void check_text(std::string_view text, const char *what) {
 
 k7_fm_header read_fm_header(ByteView file) {
     require(file.size() > SELFMAG && std::memcmp(file.data(), ELFMAG, SELFMAG) == 0, "it is no ELF file");
-    require(file.size() <= K7_FM_IMAGE_MAX, "it has " + std::to_string(file.size()) + " bytes, a card takes at most " +
-                                                std::to_string(K7_FM_IMAGE_MAX),
+    require(file.size() <= K7_FM_IMAGE_MAX,
+            "it has " + std::to_string(file.size()) + " bytes, a card takes at most " + std::to_string(K7_FM_IMAGE_MAX),
             "strip it, or make it smaller");
     elf_version(EV_CURRENT);
     Bytes copy(file.begin(), file.end()); // libelf wants memory that it may write

@@ -49,8 +49,9 @@ CmsPointer read_cms(ByteView image) {
     const auto *next = reinterpret_cast<const unsigned char *>(image.data());
     CmsPointer cms(d2i_CMS_ContentInfo(nullptr, &next, static_cast<long>(image.size())));
     if (!cms) {
-        const bool elf = image.size() > 4 && std::memcmp(image.data(), "\x7f"
-                                                                       "ELF",
+        const bool elf = image.size() > 4 && std::memcmp(image.data(),
+                                                         "\x7f"
+                                                         "ELF",
                                                          4) == 0;
         const std::string reason = openssl_reason();
         throw elf ? bad_image("it is an ELF file without a signature", "sign it with `mkfm`")
@@ -97,8 +98,8 @@ void check_envelope(const k7_fm_envelope &envelope, ByteView elf) {
     if (le32toh(envelope.magic) != K7_FM_ENVELOPE_MAGIC || le32toh(envelope.envelope_size) != sizeof envelope)
         throw bad_image("what is signed does not begin with an FM envelope");
     if (le32toh(envelope.elf_size) != elf.size())
-        throw bad_image("the envelope says " + std::to_string(le32toh(envelope.elf_size)) + " bytes of ELF, there are " +
-                        std::to_string(elf.size()));
+        throw bad_image("the envelope says " + std::to_string(le32toh(envelope.elf_size)) +
+                        " bytes of ELF, there are " + std::to_string(elf.size()));
     const k7_fm_header header = read_fm_header(elf);
     if (std::memcmp(&header, &envelope.header, sizeof header) != 0)
         throw bad_image("the envelope's header is not the one in the ELF file");
@@ -147,8 +148,8 @@ void check_signature(CMS_ContentInfo *cms, X509 *certificate) {
     const bool other_signer = ERR_GET_REASON(ERR_peek_last_error()) == CMS_R_SIGNER_CERTIFICATE_NOT_FOUND;
     const std::string reason = openssl_reason();
     if (other_signer)
-        throw Error(ErrorKind::failed, "the image was signed with another certificate than the one of " +
-                                           common_name(certificate),
+        throw Error(ErrorKind::failed,
+                    "the image was signed with another certificate than the one of " + common_name(certificate),
                     "name the right one, or sign it again with `mkfm`");
     throw Error(ErrorKind::failed, "the signature does not fit the image (" + reason + ")",
                 "the file was changed after it was signed: sign it again with `mkfm`");
@@ -193,6 +194,8 @@ FmImage verify_fm_image(ByteView image, ByteView certificate) {
     return parsed;
 }
 
-FmHeader check_fm_elf(ByteView elf) { return header_for_people(read_fm_header(elf)); }
+FmHeader check_fm_elf(ByteView elf) {
+    return header_for_people(read_fm_header(elf));
+}
 
 } // namespace hsm

@@ -5,6 +5,7 @@
 #include <cctype>
 #include <charconv>
 #include <filesystem>
+#include <fstream>
 
 #include "hsm/error.hpp"
 #include "k7/hw.h"
@@ -28,10 +29,12 @@ Enum parse_word(std::string_view text, Enum last, Enum otherwise) {
     if (error == std::errc() && end == text.data() + text.size())
         return static_cast<Enum>(number);
     std::string wanted = upper(text);
-    std::ranges::replace_if(wanted, [](char c) { return c == '-' || c == ' '; }, '_');
+    std::ranges::replace_if(
+        wanted, [](char c) { return c == '-' || c == ' '; }, '_');
     for (unsigned value = 0; value <= static_cast<unsigned>(last); ++value) {
         std::string name = upper(to_string(static_cast<Enum>(value)));
-        std::ranges::replace_if(name, [](char c) { return c == '-' || c == ' '; }, '_');
+        std::ranges::replace_if(
+            name, [](char c) { return c == '-' || c == ' '; }, '_');
         // The texts for people say "firmware failure" where the enum says FIRMWARE.
         if (name == wanted || name == wanted + "_FAILURE")
             return static_cast<Enum>(value);
@@ -86,15 +89,21 @@ Error missing(const std::string &what, const Inventory &inventory) {
 
 } // namespace
 
-CardState parse_state(std::string_view text) { return parse_word(text, CardState::tampered, CardState::gone); }
-Reason parse_reason(std::string_view text) { return parse_word(text, Reason::stopped, Reason::none); }
+CardState parse_state(std::string_view text) {
+    return parse_word(text, CardState::tampered, CardState::gone);
+}
+Reason parse_reason(std::string_view text) {
+    return parse_word(text, Reason::stopped, Reason::none);
+}
 
 const BoundCard *Inventory::module(std::uint32_t number) const noexcept {
     const auto found = std::ranges::find(cards, number, &BoundCard::module);
     return found != cards.end() ? &*found : nullptr;
 }
 
-std::uint32_t Inventory::last_module() const noexcept { return cards.empty() ? 0 : cards.back().module(); }
+std::uint32_t Inventory::last_module() const noexcept {
+    return cards.empty() ? 0 : cards.back().module();
+}
 
 Inventory join(std::vector<BoundCard> bound, const std::vector<PciCard> &on_bus, bool driver_loaded) {
     Inventory inventory;
@@ -102,8 +111,8 @@ Inventory join(std::vector<BoundCard> bound, const std::vector<PciCard> &on_bus,
     inventory.cards = std::move(bound);
     std::ranges::sort(inventory.cards, {}, &BoundCard::index);
     for (const PciCard &card : on_bus) {
-        const bool has_node = std::ranges::find(inventory.cards, card.address, &BoundCard::pci_address) !=
-                              inventory.cards.end();
+        const bool has_node =
+            std::ranges::find(inventory.cards, card.address, &BoundCard::pci_address) != inventory.cards.end();
         if (!has_node)
             inventory.unbound.push_back(
                 {card.address, card.driver, card.answers, unbound_reason(card, inventory.driver_loaded)});
@@ -144,11 +153,17 @@ std::string only_card(const Inventory &inventory) {
 
 Inventory enumerate() {
     std::error_code error;
-    const bool loaded = std::filesystem::exists(std::string("/sys/module/") + kDriver, error);
-    return join(scan_class_devices(), scan_pci(), loaded);
+    const std::string module = std::string("/sys/module/") + kDriver;
+    Inventory inventory = join(scan_class_devices(), scan_pci(), std::filesystem::exists(module, error));
+    std::ifstream(module + "/version") >> inventory.driver_version;
+    return inventory;
 }
 
-std::string find_node(std::string_view selector) { return find_node(selector, enumerate()); }
-std::string only_card() { return only_card(enumerate()); }
+std::string find_node(std::string_view selector) {
+    return find_node(selector, enumerate());
+}
+std::string only_card() {
+    return only_card(enumerate());
+}
 
 } // namespace hsm

@@ -24,7 +24,7 @@ using Access = std::unique_ptr<pci_access, CleanUp>;
 /// libpci's own handlers print, and exit() on an error.
 void ignore_message(char *, ...) {}
 
-[[noreturn]] void throw_message(char *, ...) {
+__attribute__((noreturn)) void throw_message(char *, ...) {
     throw Error(ErrorKind::failed, std::string("libpci cannot read ") + kSysfs);
 }
 
@@ -36,8 +36,8 @@ std::string driver_of(pci_dev *device) {
 
 PciCard read_card(pci_dev *device) {
     PciCard card;
-    card.address = format("%04x:%02x:%02x.%x", static_cast<unsigned>(device->domain), device->bus, device->dev,
-                          device->func);
+    card.address =
+        format("%04x:%02x:%02x.%x", static_cast<unsigned>(device->domain), device->bus, device->dev, device->func);
     card.driver = driver_of(device);
     card.answers = pci_read_word(device, PCI_VENDOR_ID) == K7_PCI_VENDOR_ID;
     return card;

@@ -56,8 +56,8 @@ void check_access(BoundCard &card) {
     if (errno == ENOENT)
         card.access_reason = card.node + " does not exist: is /dev mounted here, and in a container, is it passed in?";
     else
-        card.access_reason = "no permission for " + card.node + " (" + node_owner_text(card.node) + "): " +
-                             node_access_hint(card.node);
+        card.access_reason =
+            "no permission for " + card.node + " (" + node_owner_text(card.node) + "): " + node_access_hint(card.node);
 }
 
 /// @return false for a device that is not named as our cards are
@@ -65,8 +65,7 @@ bool read_card(udev_device *device, BoundCard &card) {
     const std::string_view name = udev_device_get_sysname(device);
     if (!name.starts_with(kNodePrefix))
         return false;
-    const auto [end, error] =
-        std::from_chars(name.data() + kNodePrefix.size(), name.data() + name.size(), card.index);
+    const auto [end, error] = std::from_chars(name.data() + kNodePrefix.size(), name.data() + name.size(), card.index);
     if (error != std::errc() || end != name.data() + name.size())
         return false;
     card.node = "/dev/" + std::string(name);

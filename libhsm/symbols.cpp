@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "hsm/symbols.hpp"
 
+#include <cstdlib>
+
 #include <dwarf.h>
 #include <elfutils/libdw.h>
 #include <gelf.h>
@@ -11,6 +13,7 @@ namespace hsm {
 namespace {
 
 struct FreeMemory {
+    // libdw allocates with malloc. NOLINTNEXTLINE(cppcoreguidelines-no-malloc)
     void operator()(void *memory) const noexcept { std::free(memory); }
 };
 struct EndElf {
@@ -20,7 +23,9 @@ struct EndDwarf {
     void operator()(Dwarf *dwarf) const noexcept { dwarf_end(dwarf); }
 };
 
-std::string text_of(const char *text) { return text != nullptr ? printable(text) : std::string(); }
+std::string text_of(const char *text) {
+    return text != nullptr ? printable(text) : std::string();
+}
 
 std::string name_of(Dwarf_Die *die) {
     Dwarf_Attribute attribute;

@@ -47,15 +47,19 @@ bool rings_work(std::uint32_t state_register) {
 
 /// True when the card is on its way up no longer: it runs, it failed, or it was told to stay in the boot loader.
 bool settled(std::uint32_t state_register) {
-    return state_register != kAllOnes && (K7_STATE_GET(state_register) != K7_STATE_BOOT ||
-                                          K7_REASON_GET(state_register) == K7_REASON_STOPPED);
+    return state_register != kAllOnes &&
+           (K7_STATE_GET(state_register) != K7_STATE_BOOT || K7_REASON_GET(state_register) == K7_REASON_STOPPED);
 }
 
 milliseconds clamp(std::uint32_t timeout_ms, milliseconds standard) {
     return timeout_ms == 0 ? standard : std::min(milliseconds(timeout_ms), kRequestTimeoutMax);
 }
 
-std::byte *user_memory(std::uint64_t address) { return reinterpret_cast<std::byte *>(address); }
+/// The ABI carries pointers as 64-bit integers.
+std::byte *user_memory(std::uint64_t address) {
+    // NOLINTNEXTLINE(performance-no-int-to-ptr)
+    return reinterpret_cast<std::byte *>(address);
+}
 
 class InProcessCard final : public Transport {
   public:
@@ -344,8 +348,8 @@ std::uint32_t InProcessCard::take_events(std::uint32_t fresh, std::uint32_t mask
 }
 
 int InProcessCard::event(k7_ioc_event &event) {
-    const auto until = event.timeout_ms == kAllOnes ? Clock::time_point::max()
-                                                    : Clock::now() + milliseconds(event.timeout_ms);
+    const auto until =
+        event.timeout_ms == kAllOnes ? Clock::time_point::max() : Clock::now() + milliseconds(event.timeout_ms);
     const std::uint32_t mask = event.mask == 0 ? kAllOnes : event.mask;
     for (;;) {
         const std::uint64_t seen = bus_.interrupts(K7_VECTOR_EVENTS);

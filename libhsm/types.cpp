@@ -27,8 +27,9 @@ std::string name_of(const NumberName (&names)[size], std::uint32_t number) {
 
 constexpr NumberName kStates[] = {{1, "BOOT"},   {2, "OPERATIONAL"}, {3, "PRE-INIT"}, {4, "MAINTENANCE"},
                                   {5, "HALTED"}, {6, "FAILED"},      {7, "TAMPERED"}, {0xff, "GONE"}};
-constexpr NumberName kReasons[] = {{0, "none"},           {1, "FM fault"},         {2, "watchdog"}, {3, "firmware failure"},
-                                   {4, "store failure"}, {5, "hardware failure"}, {6, "stopped"}};
+constexpr NumberName kReasons[] = {
+    {0, "none"},          {1, "FM fault"},         {2, "watchdog"}, {3, "firmware failure"},
+    {4, "store failure"}, {5, "hardware failure"}, {6, "stopped"}};
 constexpr NumberName kCauses[] = {
     {K7_FAULT_LOAD_ACCESS, "load access fault"},
     {K7_FAULT_STORE_ACCESS, "store access fault"},
@@ -48,8 +49,12 @@ constexpr NumberName kCauses[] = {
 
 } // namespace
 
-std::string to_string(CardState state) { return name_of(kStates, static_cast<std::uint32_t>(state)); }
-std::string to_string(Reason reason) { return name_of(kReasons, static_cast<std::uint32_t>(reason)); }
+std::string to_string(CardState state) {
+    return name_of(kStates, static_cast<std::uint32_t>(state));
+}
+std::string to_string(Reason reason) {
+    return name_of(kReasons, static_cast<std::uint32_t>(reason));
+}
 
 bool firmware_runs(CardState state) noexcept {
     return state == CardState::operational || state == CardState::pre_init || state == CardState::maintenance;
@@ -59,7 +64,9 @@ std::string to_string(Version version) {
     return std::to_string(version.major) + "." + std::to_string(version.minor) + "." + std::to_string(version.patch);
 }
 
-std::string to_string(FmId id) { return format("%04x", id.value); }
+std::string to_string(FmId id) {
+    return format("%04x", id.value);
+}
 
 FmId parse_fm_id(std::string_view text) {
     std::string_view digits = text;
@@ -103,9 +110,13 @@ std::string startup_text(const FmInfo &fm) {
     return "Unknown (" + std::to_string(static_cast<std::uint32_t>(fm.startup)) + ")";
 }
 
-std::string fm_version_text(std::uint32_t version) { return format("%u.%02u", (version >> 8) & 0xff, version & 0xff); }
+std::string fm_version_text(std::uint32_t version) {
+    return format("%u.%02u", (version >> 8) & 0xff, version & 0xff);
+}
 
-std::string cause_text(const FaultReport &report) { return name_of(kCauses, report.cause); }
+std::string cause_text(const FaultReport &report) {
+    return name_of(kCauses, report.cause);
+}
 
 bool has_address(const FaultReport &report) noexcept {
     return (report.cause >= K7_FAULT_LOAD_ACCESS && report.cause <= K7_FAULT_FETCH_MISALIGNED) ||

@@ -7,6 +7,8 @@
 
 namespace hsm {
 
-std::string_view version() noexcept { return K7HSM_VERSION; }
+std::string_view version() noexcept {
+    return K7HSM_VERSION;
+}
 
 } // namespace hsm

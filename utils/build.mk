@@ -10,3 +10,14 @@ $(TOOLS:%=$(O)/bin/%): $(O)/bin/%: $(O)/utils/%.o $(TOOL_COMMON) $(O)/lib/libhsm
 	$(QUIET_LINK)$(CXX) $(LDFLAGS) -Wl,-rpath,'$$ORIGIN/../lib' -o $@ $< $(TOOL_COMMON) $(O)/lib/libhsm.so.0 -pthread
 
 ALL += $(TOOLS:%=$(O)/bin/%)
+
+# Man pages: the parts that all of them share are one file each.
+MAN_PAGES := $(patsubst docs/man/%,$(O)/man/%,$(wildcard docs/man/*.[18]))
+
+$(MAN_PAGES): $(O)/man/%: docs/man/% $(wildcard docs/man/include/*.mdoc)
+	@mkdir -p $(@D)
+	$(QUIET_GEN)awk '/^@include / { sub(/@$$/, "", $$2); file = "docs/man/include/" $$2 ".mdoc"; \
+		while ((result = (getline line < file)) > 0) print line; if (result < 0) exit 1; close(file); next } \
+		{ print }' $< > $@
+
+ALL += $(MAN_PAGES)

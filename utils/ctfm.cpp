@@ -18,10 +18,10 @@
 
 namespace {
 
-using k7::tool::Json;
-using k7::tool::Tool;
 using k7::tool::card_text;
+using k7::tool::Json;
 using k7::tool::to_json;
+using k7::tool::Tool;
 
 struct Options {
     std::string card;
@@ -187,8 +187,8 @@ void declare_nothing(CLI::App & /*app*/, Options & /*options*/) {}
 
 void declare_load(CLI::App &app, Options &options) {
     app.add_option("-f,--file,--fm-file", options.image, "FM image made by mkfm")->required()->type_name("FM");
-    CLI::Option *const certificate = app.add_option(
-        "-c,--cert,--fm-cert-file", options.certificate, "Certificate of its signer, PEM or DER; the card stores it");
+    CLI::Option *const certificate = app.add_option("-c,--cert,--fm-cert-file", options.certificate,
+                                                    "Certificate of its signer, PEM or DER; the card stores it");
     certificate->type_name("FILE");
     app.add_option("-l,--label", options.label,
                    "Without -c: label of a certificate that the card has stored. With -c: label to store it under")
@@ -201,9 +201,11 @@ void declare_delete(CLI::App &app, Options &options) {
 }
 
 void declare_faults(CLI::App &app, Options &options) {
-    app.add_option("--elf", options.elf, "ELF file or image of the FM, for its symbols (default: the copy kept by load)")
+    app.add_option("--elf", options.elf,
+                   "ELF file or image of the FM, for its symbols (default: the copy kept by load)")
         ->type_name("FILE");
-    app.add_option("--sequence", options.sequence, "Number of an older fault report (default: the last)")->type_name("N");
+    app.add_option("--sequence", options.sequence, "Number of an older fault report (default: the last)")
+        ->type_name("N");
 }
 
 constexpr Command kCommands[] = {

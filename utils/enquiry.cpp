@@ -135,7 +135,8 @@ struct Shown {
     bool any_present = false;
 };
 
-Shown show_modules(const Tool &tool, const std::vector<std::uint32_t> &numbers, const std::vector<ModuleView> &modules) {
+Shown show_modules(const Tool &tool, const std::vector<std::uint32_t> &numbers,
+                   const std::vector<ModuleView> &modules) {
     Shown shown;
     for (const std::uint32_t number : numbers) {
         const ModuleView *const module = find(modules, number);
@@ -166,7 +167,8 @@ int work(const Tool &tool, const Options &options) {
     Json unbound = Json::array();
     show_unbound(tool, inventory, unbound);
     const bool healthy = shown.all_healthy && unbound.empty();
-    tool.result({{"server", server_json(server)}, {"healthy", healthy}, {"modules", shown.modules}, {"unbound", unbound}});
+    tool.result(
+        {{"server", server_json(server)}, {"healthy", healthy}, {"modules", shown.modules}, {"unbound", unbound}});
     if (options.module && *options.module != 0 && !shown.any_present)
         throw hsm::Error(hsm::ErrorKind::not_found, "module " + std::to_string(*options.module) + " is not present");
     return options.check && !healthy ? k7::tool::kExitNotOperational : k7::tool::kExitDone;
@@ -179,7 +181,8 @@ int main(int argc, char **argv) {
     Options options;
     declare(tool, options);
     const int code = tool.run(argc, argv, [&] { return work(tool, options); });
-    // A thread may still wait for a dead card: end without waiting for it and without pulling the libraries from under it.
+    // A thread may still wait for a dead card: end without waiting for it and without pulling the libraries from under
+    // it.
     std::cout.flush();
     std::quick_exit(code);
 }

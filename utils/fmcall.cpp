@@ -39,7 +39,8 @@ void declare(Tool &tool, Options &options) {
     app.add_option("--in", options.in, "File with the request; - is standard input. The way for secrets")
         ->type_name("FILE")
         ->excludes(text);
-    app.add_option("--out", options.out, "Save the reply as it is to FILE (mode 0600); - is standard output")->type_name("FILE");
+    app.add_option("--out", options.out, "Save the reply as it is to FILE (mode 0600); - is standard output")
+        ->type_name("FILE");
     app.add_flag("--hex", options.hex, "Print the reply in hexadecimal; without it only what is no text is");
     app.add_option("--timeout", options.timeout_s, "Longest wait for the reply, in seconds (default: the driver's)")
         ->check(CLI::Range(1u, 600u))

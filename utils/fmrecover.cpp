@@ -11,10 +11,10 @@
 
 namespace {
 
-using k7::tool::Json;
-using k7::tool::Tool;
 using k7::tool::card_text;
+using k7::tool::Json;
 using k7::tool::to_json;
+using k7::tool::Tool;
 
 struct Options {
     std::string card;
@@ -43,8 +43,8 @@ std::string loss_text(const Options &options, const hsm::CardStatus &status) {
         text += "  all FMs: " + counted(status.fm_count, "FM") + ", " + counted(status.fm_bytes, "byte") + "\n";
     if (options.smfs)
         text += "  the whole SMFS: " + counted(status.smfs_files, "file") + " in " +
-                counted(status.smfs_directories, "directory", "directories") + ", " + counted(status.smfs_used, "byte") +
-                ". Keys in it are gone for good\n";
+                counted(status.smfs_directories, "directory", "directories") + ", " +
+                counted(status.smfs_used, "byte") + ". Keys in it are gone for good\n";
     return text;
 }
 
@@ -140,8 +140,7 @@ int work(const Tool &tool, const Options &options) {
     hsm::Card card = hsm::Card::open(options.card);
     const hsm::Identity identity = card.identity();
     const hsm::CardStatus before = card.status();
-    const std::string text =
-        card_text(card, identity, before) + "Will be lost:\n" + loss_text(options, before);
+    const std::string text = card_text(card, identity, before) + "Will be lost:\n" + loss_text(options, before);
     Json result = {{"card", card.name()}, {"identity", to_json(identity)}, {"before", to_json(before)}};
     result["action"] = action_text(options);
     if (options.dry_run) {
@@ -151,8 +150,8 @@ int work(const Tool &tool, const Options &options) {
         return k7::tool::kExitDone;
     }
     confirm(options, text, identity);
-    if (options.yes && !tool.json())
-        tool.note("on card " + identity.esn + " (" + card.name() + "):\n" + loss_text(options, before));
+    if (options.yes)
+        tool.detail("erasing on card " + identity.esn + " (" + card.name() + ")");
     try {
         const hsm::CardStatus after = recover(tool, options, card, before);
         k7::tool::audit(tool.name(), identity.esn, action_text(options), "verified");

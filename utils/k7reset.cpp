@@ -13,8 +13,8 @@
 namespace {
 
 using k7::tool::Json;
-using k7::tool::Tool;
 using k7::tool::to_json;
+using k7::tool::Tool;
 
 struct Options {
     std::string card;

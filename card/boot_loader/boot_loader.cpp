@@ -90,7 +90,9 @@ void BootLoader::start_firmware(k7_boot_mode mode, Gate::Ticket ticket) {
     firmware_ = std::make_unique<Firmware>(card_, mode, ticket);
 }
 
-void BootLoader::stop_firmware() { firmware_.reset(); }
+void BootLoader::stop_firmware() {
+    firmware_.reset();
+}
 
 void BootLoader::check_hardware() {
     const Gate::Ticket ticket = card_.registers.ticket();

@@ -21,11 +21,13 @@ constexpr std::string_view kModel = "K7";
 constexpr std::string_view kPartNumber = "K7-VIRTUAL-003"; // 003: takes FMs
 constexpr std::uint32_t kHardwareVersion = 0x00010000;
 
-template <std::size_t Size> void put_text(char (&field)[Size], std::string_view text) {
+template <std::size_t Size>
+void put_text(char (&field)[Size], std::string_view text) {
     std::copy_n(text.begin(), std::min(text.size(), Size), field);
 }
 
-template <class T> Bytes to_bytes(const T &value) {
+template <class T>
+Bytes to_bytes(const T &value) {
     const auto bytes = std::as_bytes(std::span(&value, 1));
     return {bytes.begin(), bytes.end()};
 }
@@ -118,9 +120,9 @@ struct BootCommands {
     static Bytes fault_report(BootLoader &boot, const MailboxCommand &command, Gate::Ticket) {
         const auto report = boot.card_.store.fault_report(command.args[0]);
         if (!report)
-            throw Error(K7_ST_NOT_FOUND, command.args[0] == 0 ? "there is no fault report"
-                                                              : "fault report " + std::to_string(command.args[0]) +
-                                                                    " is not kept");
+            throw Error(K7_ST_NOT_FOUND, command.args[0] == 0
+                                             ? "there is no fault report"
+                                             : "fault report " + std::to_string(command.args[0]) + " is not kept");
         return to_bytes(*report);
     }
 

@@ -32,7 +32,10 @@ class Reply {
 
     /// @throws Error BAD_LENGTH when the host has too little room
     void append(std::span<const std::byte> bytes) { std::ranges::copy(bytes, claim(bytes.size()).begin()); }
-    template <class T> void append_struct(const T &value) { append(std::as_bytes(std::span(&value, 1))); }
+    template <class T>
+    void append_struct(const T &value) {
+        append(std::as_bytes(std::span(&value, 1)));
+    }
     /// The next @p length bytes of the reply, to be filled by the caller.
     std::span<std::byte> claim(std::size_t length) {
         if (length > room_.size() - length_)
@@ -65,10 +68,12 @@ struct Command {
 };
 
 /// Run a command; an Error that it throws becomes the completion's status and reply text.
-template <unsigned Opcode> void handle(Firmware &firmware, const Command &command);
+template <unsigned Opcode>
+void handle(Firmware &firmware, const Command &command);
 
 #define K7_COMMAND(name, opcode, in_min, in_max, states, access)                                                       \
-    template <> void handle<opcode>(Firmware & firmware, const Command &command);
+    template <>                                                                                                        \
+    void handle<opcode>(Firmware & firmware, const Command &command);
 #include "k7/commands.def"
 #undef K7_COMMAND
 

@@ -22,25 +22,29 @@ FmUpload &upload_of(Firmware &firmware, std::uint32_t channel) {
 
 } // namespace
 
-template <> void handle<K7_CMD_FM_LIST>(Firmware &firmware, const Command &command) {
+template <>
+void handle<K7_CMD_FM_LIST>(Firmware &firmware, const Command &command) {
     const std::vector<k7_fm_info> infos = firmware.fms().list();
     command.reply.append_struct(k7_fm_list{.count = static_cast<std::uint32_t>(infos.size()), .reserved = 0});
     for (const k7_fm_info &info : infos)
         command.reply.append_struct(info);
 }
 
-template <> void handle<K7_CMD_FM_LOAD_BEGIN>(Firmware &firmware, const Command &command) {
+template <>
+void handle<K7_CMD_FM_LOAD_BEGIN>(Firmware &firmware, const Command &command) {
     if (firmware.upload() && firmware.upload()->channel() != command.channel)
         throw Error(K7_ST_BUSY, "another channel is loading an FM");
     firmware.upload().reset();
     firmware.upload().emplace(command.channel, command.request);
 }
 
-template <> void handle<K7_CMD_FM_LOAD_DATA>(Firmware &firmware, const Command &command) {
+template <>
+void handle<K7_CMD_FM_LOAD_DATA>(Firmware &firmware, const Command &command) {
     upload_of(firmware, command.channel).append(command.args[0], command.request);
 }
 
-template <> void handle<K7_CMD_FM_LOAD_COMMIT>(Firmware &firmware, const Command &command) {
+template <>
+void handle<K7_CMD_FM_LOAD_COMMIT>(Firmware &firmware, const Command &command) {
     const Firmware::LongWork work(firmware);
     upload_of(firmware, command.channel);
     const FmUpload upload = std::move(*firmware.upload()); // ends with this command, whatever comes of it
@@ -51,34 +55,38 @@ template <> void handle<K7_CMD_FM_LOAD_COMMIT>(Firmware &firmware, const Command
     command.reply.append_struct(firmware.fms().describe(verified.fm));
 }
 
-template <> void handle<K7_CMD_FM_LOAD_ABORT>(Firmware &firmware, const Command &command) {
+template <>
+void handle<K7_CMD_FM_LOAD_ABORT>(Firmware &firmware, const Command &command) {
     upload_of(firmware, command.channel);
     firmware.upload().reset();
 }
 
-template <> void handle<K7_CMD_FM_DELETE>(Firmware &firmware, const Command &command) {
+template <>
+void handle<K7_CMD_FM_DELETE>(Firmware &firmware, const Command &command) {
     const Firmware::LongWork work(firmware);
     firmware.fms().remove(command.args[0]);
     firmware.card().registers.raise(K7_EVENT_FM_LIST);
 }
 
-template <> void handle<K7_CMD_FM_CALL>(Firmware &firmware, const Command &command) {
+template <>
+void handle<K7_CMD_FM_CALL>(Firmware &firmware, const Command &command) {
     const Firmware::LongWork work(firmware);
     const FmReply reply = firmware.fms().call(command.args[0], command.request, command.reply.room());
     command.reply.claim(reply.length);
     command.reply.result = reply.status;
 }
 
-template <> void handle<K7_CMD_FM_LOG>(Firmware &firmware, const Command &command) {
+template <>
+void handle<K7_CMD_FM_LOG>(Firmware &firmware, const Command &command) {
     const FmLog::Page page = firmware.card().fm_log.read(command.args[0], command.reply.room().size());
     command.reply.append(std::as_bytes(std::span(page.text)));
     command.reply.result = page.next_line;
 }
 
-template <> void handle<K7_CMD_CERT_LIST>(Firmware &firmware, const Command &command) {
+template <>
+void handle<K7_CMD_CERT_LIST>(Firmware &firmware, const Command &command) {
     const auto stored = firmware.card().store.list_certificates();
-    command.reply.append_struct(
-        k7_certificate_list{.count = static_cast<std::uint32_t>(stored.size()), .reserved = 0});
+    command.reply.append_struct(k7_certificate_list{.count = static_cast<std::uint32_t>(stored.size()), .reserved = 0});
     for (const StoredCertificate &each : stored) {
         const Certificate certificate(each.der);
         const auto fingerprint = certificate.fingerprint();

@@ -44,7 +44,8 @@ FmUpload::FmUpload(std::uint32_t channel, std::span<const std::byte> request) : 
     label_ = label_of(load);
     certificate_.assign(certificate.begin(), certificate.end());
     if (!certificate_.empty())
-        Certificate(certificate_).check_may_sign(static_cast<std::time_t>(card_time())); // early, before the image comes
+        Certificate(certificate_)
+            .check_may_sign(static_cast<std::time_t>(card_time())); // early, before the image comes
     image_size_ = load.image_size;
 }
 

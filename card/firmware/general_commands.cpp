@@ -7,20 +7,24 @@
 
 namespace k7::card {
 
-template <> void handle<K7_CMD_NOP>(Firmware &, const Command &) {}
+template <>
+void handle<K7_CMD_NOP>(Firmware &, const Command &) {}
 
 // What the driver aborts was found when the command was fetched (rings/ring_server.cpp); here is only what else ends.
-template <> void handle<K7_CMD_CHANNEL_CLOSE>(Firmware &firmware, const Command &command) {
+template <>
+void handle<K7_CMD_CHANNEL_CLOSE>(Firmware &firmware, const Command &command) {
     if (firmware.upload() && firmware.upload()->channel() == command.channel)
         firmware.upload().reset();
     command.reply.result = command.aborted_requests;
 }
 
-template <> void handle<K7_CMD_ABORT>(Firmware &, const Command &command) {
+template <>
+void handle<K7_CMD_ABORT>(Firmware &, const Command &command) {
     command.reply.result = command.aborted_requests;
 }
 
-template <> void handle<K7_CMD_GET_RANDOM>(Firmware &, const Command &command) {
+template <>
+void handle<K7_CMD_GET_RANDOM>(Firmware &, const Command &command) {
     const std::uint32_t wanted = command.args[0];
     if (wanted == 0 || wanted > K7_PAYLOAD_MAX)
         throw Error(K7_ST_BAD_FIELD, "random bytes wanted: " + std::to_string(wanted) + ", allowed: 1 to 65536");

@@ -8,19 +8,21 @@ namespace k7::card {
 
 static_assert(sizeof(k7_smfs_info) == 32);
 
-template <> void handle<K7_CMD_SMFS_INFO>(Firmware &firmware, const Command &command) {
+template <>
+void handle<K7_CMD_SMFS_INFO>(Firmware &firmware, const Command &command) {
     const SmfsTotals totals = firmware.card().store.smfs_totals();
-    command.reply.append_struct(
-        k7_smfs_info{.state = static_cast<std::uint32_t>(firmware.card().smfs_active ? K7_SMFS_ACTIVE : K7_SMFS_INACTIVE),
-                     .generation = totals.generation,
-                     .files = totals.files,
-                     .directories = totals.directories,
-                     .used = totals.used,
-                     .capacity = firmware.card().store.smfs_capacity()});
+    command.reply.append_struct(k7_smfs_info{
+        .state = static_cast<std::uint32_t>(firmware.card().smfs_active ? K7_SMFS_ACTIVE : K7_SMFS_INACTIVE),
+        .generation = totals.generation,
+        .files = totals.files,
+        .directories = totals.directories,
+        .used = totals.used,
+        .capacity = firmware.card().store.smfs_capacity()});
 }
 
 // The firmware activates the SMFS when it starts, so this finds it done; it stays allowed for cards that do not.
-template <> void handle<K7_CMD_SMFS_ACTIVATE>(Firmware &firmware, const Command &) {
+template <>
+void handle<K7_CMD_SMFS_ACTIVATE>(Firmware &firmware, const Command &) {
     const bool was_active = firmware.card().smfs_active.exchange(true);
     firmware.smfs().activate();
     if (!was_active)

@@ -12,12 +12,15 @@
 namespace k7::card {
 namespace {
 
-unsigned char *raw(std::span<std::byte> bytes) { return reinterpret_cast<unsigned char *>(bytes.data()); }
+unsigned char *raw(std::span<std::byte> bytes) {
+    return reinterpret_cast<unsigned char *>(bytes.data());
+}
 const unsigned char *raw(std::span<const std::byte> bytes) {
     return reinterpret_cast<const unsigned char *>(bytes.data());
 }
 
-template <class Duration> std::uint64_t microseconds(Duration duration) {
+template <class Duration>
+std::uint64_t microseconds(Duration duration) {
     return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(duration).count());
 }
 
@@ -134,7 +137,9 @@ std::uint32_t FmServices::begin(std::span<const std::byte> request, std::uint32_
     return message_.token;
 }
 
-Message FmServices::end() { return std::exchange(message_, {}); }
+Message FmServices::end() {
+    return std::exchange(message_, {});
+}
 
 std::uint32_t FmServices::send_reply(fm::FmEngine &, const Arguments &arguments) {
     if (!is_token(arguments[0]))

@@ -9,7 +9,9 @@
 namespace k7::card {
 namespace {
 
-[[noreturn]] void refuse(std::uint32_t code) { throw SmfsError{code}; }
+[[noreturn]] void refuse(std::uint32_t code) {
+    throw SmfsError{code};
+}
 
 // Byte by byte, because the string may end just before memory that the FM may not read.
 std::string string_at(fm::FmEngine &engine, std::uint32_t address, std::size_t limit) {
@@ -42,7 +44,8 @@ void put_words(fm::FmEngine &engine, std::uint32_t address, std::initializer_lis
 }
 
 /// A number that no entry of @p table has.
-template <class Table> std::uint32_t free_handle(const Table &table, std::uint32_t &next) {
+template <class Table>
+std::uint32_t free_handle(const Table &table, std::uint32_t &next) {
     while (next == 0 || table.contains(next))
         ++next;
     return next++;

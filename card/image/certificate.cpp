@@ -14,7 +14,9 @@ namespace {
 constexpr int kRsaBitsMin = 2048;
 constexpr int kRsaBitsMax = 8192; // a hostile key must not keep the firmware busy
 
-[[noreturn]] void refuse(const std::string &why) { throw Error(K7_ST_IMAGE_CERTIFICATE, "certificate: " + why); }
+[[noreturn]] void refuse(const std::string &why) {
+    throw Error(K7_ST_IMAGE_CERTIFICATE, "certificate: " + why);
+}
 
 std::string time_text(const ASN1_TIME *time) {
     std::tm parts{};

@@ -22,8 +22,12 @@ std::string hex(std::uint32_t value) {
     return text;
 }
 
-[[noreturn]] void bad_envelope(const std::string &why) { throw Error(K7_ST_IMAGE_FORMAT, "envelope: " + why); }
-[[noreturn]] void bad_header(const std::string &why) { throw Error(K7_ST_IMAGE_HEADER, "FM header: " + why); }
+[[noreturn]] void bad_envelope(const std::string &why) {
+    throw Error(K7_ST_IMAGE_FORMAT, "envelope: " + why);
+}
+[[noreturn]] void bad_header(const std::string &why) {
+    throw Error(K7_ST_IMAGE_HEADER, "FM header: " + why);
+}
 
 k7_fm_envelope open_envelope(std::span<const std::byte> content) {
     k7_fm_envelope envelope{};
@@ -87,11 +91,11 @@ const StoredCertificate &find_signer(const SignedData &image, std::span<const St
     });
     if (found != candidates.end())
         return *found;
-    throw Error(K7_ST_IMAGE_CERTIFICATE,
-                candidates.empty() ? "no certificate was given and none is stored on the card"
-                                   : "image: signed by another certificate than " +
-                                         (candidates.size() == 1 ? "'" + candidates.front().label + "'"
-                                                                 : std::string("those stored on the card")));
+    throw Error(K7_ST_IMAGE_CERTIFICATE, candidates.empty()
+                                             ? "no certificate was given and none is stored on the card"
+                                             : "image: signed by another certificate than " +
+                                                   (candidates.size() == 1 ? "'" + candidates.front().label + "'"
+                                                                           : std::string("those stored on the card")));
 }
 
 } // namespace

@@ -20,8 +20,12 @@ std::string at_offset(const char *what, std::uint64_t offset) {
     return text;
 }
 
-bool is_ring(std::uint32_t offset) { return offset >= K7_REG_RING(0) && offset < K7_REG_RING(K7_RING_MAX); }
-bool is_mailbox_arg(std::uint32_t offset) { return offset >= K7_REG_MB_ARG(0) && offset < K7_REG_MB_ARG(4); }
+bool is_ring(std::uint32_t offset) {
+    return offset >= K7_REG_RING(0) && offset < K7_REG_RING(K7_RING_MAX);
+}
+bool is_mailbox_arg(std::uint32_t offset) {
+    return offset >= K7_REG_MB_ARG(0) && offset < K7_REG_MB_ARG(4);
+}
 
 } // namespace
 
@@ -140,7 +144,7 @@ void Registers::write(std::uint64_t offset, std::uint32_t value, unsigned size) 
 void Registers::write_locked(std::uint32_t offset, std::uint32_t value, Effects &effects) {
     if (is_ring(offset)) {
         effects.guest_error = rings_[(offset - K7_REG_RING(0)) / kRingBytes].write(offset % kRingBytes, value,
-                                                                                    firmware_state(status_.state));
+                                                                                   firmware_state(status_.state));
         if (effects.guest_error.empty()) {
             ++doorbells_;
             effects.doorbell = true;

@@ -94,7 +94,8 @@ class Registers {
     [[nodiscard]] std::uint64_t doorbells() const { return doorbells_; }
     [[nodiscard]] RingRegisters ring(unsigned index) const;
     /// Run @p change on ring @p index unless it was disabled since @p epoch. @return whether it ran
-    template <class Change> bool with_ring(unsigned index, std::uint64_t epoch, Change &&change) {
+    template <class Change>
+    bool with_ring(unsigned index, std::uint64_t epoch, Change &&change) {
         const std::scoped_lock lock(mutex_);
         if (rings_.at(index).epoch != epoch)
             return false;

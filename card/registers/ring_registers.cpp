@@ -6,9 +6,15 @@
 namespace k7::card {
 namespace {
 
-std::uint32_t low(std::uint64_t value) { return static_cast<std::uint32_t>(value); }
-std::uint32_t high(std::uint64_t value) { return static_cast<std::uint32_t>(value >> 32); }
-std::uint64_t with_low(std::uint64_t old, std::uint32_t value) { return (old & ~0xffffffffull) | value; }
+std::uint32_t low(std::uint64_t value) {
+    return static_cast<std::uint32_t>(value);
+}
+std::uint32_t high(std::uint64_t value) {
+    return static_cast<std::uint32_t>(value >> 32);
+}
+std::uint64_t with_low(std::uint64_t old, std::uint32_t value) {
+    return (old & ~0xffffffffull) | value;
+}
 std::uint64_t with_high(std::uint64_t old, std::uint32_t value) {
     return (old & 0xffffffffull) | static_cast<std::uint64_t>(value) << 32;
 }

@@ -11,7 +11,8 @@ static_assert(sizeof(k7_sqe) == 64);
 static_assert(sizeof(k7_cqe) == 32);
 
 // ENABLED must stay set while DMA for the ring runs, and no DMA may begin once the ring is disabled.
-template <class Transfer> Dma RingServer::ring_dma(unsigned index, std::uint64_t epoch, Transfer &&transfer) {
+template <class Transfer>
+Dma RingServer::ring_dma(unsigned index, std::uint64_t epoch, Transfer &&transfer) {
     if (!card_.registers.with_ring(index, epoch, [](RingRegisters &ring) { ++ring.dma_running; }))
         return Dma::Revoked;
     const Dma result = transfer();

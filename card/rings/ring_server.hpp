@@ -68,7 +68,8 @@ class RingServer {
     std::uint32_t abort_channel(std::uint32_t channel);
     bool write_completion(const Request &request, const Completion &completion);
     void ring_failed(unsigned index, std::uint64_t epoch, const char *what);
-    template <class Transfer> Dma ring_dma(unsigned index, std::uint64_t epoch, Transfer &&transfer);
+    template <class Transfer>
+    Dma ring_dma(unsigned index, std::uint64_t epoch, Transfer &&transfer);
 
     Context &card_;
     const Gate::Ticket ticket_;

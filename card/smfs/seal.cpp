@@ -16,8 +16,12 @@ struct FreeContext {
 };
 using Context = std::unique_ptr<EVP_CIPHER_CTX, FreeContext>;
 
-unsigned char *raw(std::byte *bytes) { return reinterpret_cast<unsigned char *>(bytes); }
-const unsigned char *raw(const std::byte *bytes) { return reinterpret_cast<const unsigned char *>(bytes); }
+unsigned char *raw(std::byte *bytes) {
+    return reinterpret_cast<unsigned char *>(bytes);
+}
+const unsigned char *raw(const std::byte *bytes) {
+    return reinterpret_cast<const unsigned char *>(bytes);
+}
 
 void check(int result) {
     if (result != 1)

@@ -29,7 +29,8 @@ void check_name(std::string_view name) {
 }
 
 /// Run a change of the store; what the store refuses for lack of room becomes the FM's error.
-template <class Change> auto with_room(Change &&change) {
+template <class Change>
+auto with_room(Change &&change) {
     try {
         return change();
     } catch (const StoreError &) {
@@ -40,11 +41,15 @@ template <class Change> auto with_room(Change &&change) {
     }
 }
 
-void wipe(Bytes &bytes) { OPENSSL_cleanse(bytes.data(), bytes.size()); }
+void wipe(Bytes &bytes) {
+    OPENSSL_cleanse(bytes.data(), bytes.size());
+}
 
 } // namespace
 
-Smfs::~Smfs() { forget(); }
+Smfs::~Smfs() {
+    forget();
+}
 
 void Smfs::forget() {
     OPENSSL_cleanse(key_.data(), key_.size());

@@ -25,8 +25,8 @@ struct SmfsError {
 
 class Smfs {
   public:
-    static constexpr std::uint32_t kChunk = 4096;    ///< bytes of a file that are sealed together
-    static constexpr std::size_t kNodesMax = 1024;   ///< files and directories of all FMs
+    static constexpr std::uint32_t kChunk = 4096;  ///< bytes of a file that are sealed together
+    static constexpr std::size_t kNodesMax = 1024; ///< files and directories of all FMs
 
     struct Attributes {
         std::uint32_t size; ///< bytes of a file, entries of a directory

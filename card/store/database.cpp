@@ -35,13 +35,14 @@ void create_private(const std::string &path) {
 
 Statement::Statement(sqlite3 *database, std::string_view sql) : database_(database) {
     sqlite3_stmt *statement = nullptr;
-    const int result =
-        sqlite3_prepare_v2(database, sql.data(), static_cast<int>(sql.size()), &statement, nullptr);
+    const int result = sqlite3_prepare_v2(database, sql.data(), static_cast<int>(sql.size()), &statement, nullptr);
     statement_.reset(statement);
     check(database, result);
 }
 
-void Statement::Finalize::operator()(sqlite3_stmt *statement) const { sqlite3_finalize(statement); }
+void Statement::Finalize::operator()(sqlite3_stmt *statement) const {
+    sqlite3_finalize(statement);
+}
 
 Statement &Statement::bind(int index, std::int64_t value) {
     check(database_, sqlite3_bind_int64(statement_.get(), index + 1, value));
@@ -50,8 +51,8 @@ Statement &Statement::bind(int index, std::int64_t value) {
 
 // Text and blobs are not copied: the caller's bytes live until run() is over, as all uses bind and run at once.
 Statement &Statement::bind(int index, std::string_view text) {
-    check(database_, sqlite3_bind_text64(statement_.get(), index + 1, text.data(), text.size(), SQLITE_STATIC,
-                                         SQLITE_UTF8));
+    check(database_,
+          sqlite3_bind_text64(statement_.get(), index + 1, text.data(), text.size(), SQLITE_STATIC, SQLITE_UTF8));
     return *this;
 }
 
@@ -70,7 +71,9 @@ bool Statement::step() {
     return false;
 }
 
-std::int64_t Statement::integer(int column) const { return sqlite3_column_int64(statement_.get(), column); }
+std::int64_t Statement::integer(int column) const {
+    return sqlite3_column_int64(statement_.get(), column);
+}
 
 std::string Statement::text(int column) const {
     const auto *text = static_cast<const char *>(sqlite3_column_blob(statement_.get(), column));
@@ -88,15 +91,17 @@ Database::Database(const std::string &path) {
     if (!path.empty())
         create_private(path);
     sqlite3 *handle = nullptr;
-    const int result =
-        sqlite3_open_v2(path.empty() ? ":memory:" : path.c_str(), &handle,
-                        SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nullptr);
+    const int result = sqlite3_open_v2(
+        path.empty() ? ":memory:" : path.c_str(), &handle,
+        SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nullptr);
     handle_.reset(handle);
     if (result != SQLITE_OK)
         throw StoreError("store " + path + " cannot be opened: " + (handle ? sqlite3_errmsg(handle) : "no memory"));
 }
 
-void Database::Close::operator()(sqlite3 *handle) const { sqlite3_close_v2(handle); }
+void Database::Close::operator()(sqlite3 *handle) const {
+    sqlite3_close_v2(handle);
+}
 
 void Database::execute(const std::string &sql) {
     check(handle_.get(), sqlite3_exec(handle_.get(), sql.c_str(), nullptr, nullptr, nullptr));
@@ -107,7 +112,9 @@ std::int64_t Database::pragma(const std::string &name) {
     return statement.step() ? statement.integer(0) : 0;
 }
 
-std::int64_t Database::last_id() const { return sqlite3_last_insert_rowid(handle_.get()); }
+std::int64_t Database::last_id() const {
+    return sqlite3_last_insert_rowid(handle_.get());
+}
 
 Transaction::~Transaction() {
     if (!open_)

@@ -10,7 +10,8 @@ namespace {
 constexpr std::string_view kFmColumns =
     "SELECT fm_id, envelope, image_size, memory_size, load_time, fingerprint, certificate";
 
-template <class T> void copy_blob(const Bytes &blob, T &to) {
+template <class T>
+void copy_blob(const Bytes &blob, T &to) {
     std::memcpy(&to, blob.data(), std::min(blob.size(), sizeof(to)));
 }
 

@@ -60,13 +60,13 @@ Store::Store(const std::string &path, std::uint64_t size_limit, const std::strin
     set_size_limit(size_limit);
     if (database_.pragma("user_version") == 0)
         create_schema(esn);
+    finish_smfs_erase(); // before anything is read: its VACUUM allows no statement in progress
     auto read_esn = database_.prepare("SELECT value FROM identity WHERE name = 'esn'");
     if (!read_esn.step())
         throw StoreError("store " + path + " is damaged: it holds no ESN");
     esn_ = read_esn.text(0);
     if (!esn.empty() && esn != esn_)
         throw Error(K7_ST_BAD_FIELD, "store " + path + " belongs to the card with ESN " + esn_ + ", not " + esn);
-    finish_smfs_erase();
 }
 
 // Nothing is written before the file is known to be a card store: a foreign file given by mistake stays as it was.

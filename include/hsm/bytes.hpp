@@ -44,7 +44,9 @@ using Bytes = std::vector<std::byte>;
 using ByteView = std::span<const std::byte>;
 
 /// The bytes of @p text; valid as long as @p text is.
-inline ByteView as_bytes(std::string_view text) noexcept { return std::as_bytes(std::span(text)); }
+inline ByteView as_bytes(std::string_view text) noexcept {
+    return std::as_bytes(std::span(text));
+}
 
 /// @p bytes as text; valid as long as @p bytes are.
 inline std::string_view as_text(ByteView bytes) noexcept {

@@ -15,12 +15,12 @@ namespace hsm {
 
 /// A card that the driver has bound, as sysfs tells it: no access to the node is needed and the card is not asked.
 struct HSM_EXPORT BoundCard {
-    std::uint32_t index = 0;   ///< N of /dev/k7pfN
-    std::string node;          ///< /dev/k7pfN
-    std::string sysfs;         ///< directory below /sys/class/k7hsm
-    std::string pci_address;   ///< 0000:00:03.0
-    std::string link;          ///< "2.5 GT/s PCIe x1"; empty when the slot does not tell
-    std::string esn;           ///< empty in all texts: the driver does not know
+    std::uint32_t index = 0; ///< N of /dev/k7pfN
+    std::string node;        ///< /dev/k7pfN
+    std::string sysfs;       ///< directory below /sys/class/k7hsm
+    std::string pci_address; ///< 0000:00:03.0
+    std::string link;        ///< "2.5 GT/s PCIe x1"; empty when the slot does not tell
+    std::string esn;         ///< empty in all texts: the driver does not know
     std::string model;
     std::string label;
     std::string firmware_version;
@@ -40,9 +40,9 @@ struct HSM_EXPORT BoundCard {
 /// A card on the bus that k7hsm does not drive.
 struct UnboundCard {
     std::string pci_address;
-    std::string driver; ///< another driver that holds it; empty: none
+    std::string driver;  ///< another driver that holds it; empty: none
     bool answers = true; ///< false: its configuration space reads all ones (link down)
-    std::string reason; ///< one line: what is wrong and what to do
+    std::string reason;  ///< one line: what is wrong and what to do
 };
 
 struct HSM_EXPORT Inventory {

@@ -4,3 +4,4 @@
 #pragma once
 
 #define HSM_EXPORT __attribute__((visibility("default")))
+#define HSM_HIDDEN __attribute__((visibility("hidden")))

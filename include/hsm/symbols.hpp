@@ -38,7 +38,7 @@ class HSM_EXPORT SymbolTable {
     [[nodiscard]] std::vector<SourceFrame> frames(std::uint32_t pc) const;
 
   private:
-    struct Implementation;
+    struct HSM_HIDDEN Implementation;
     std::unique_ptr<Implementation> implementation_;
 };
 

@@ -153,7 +153,7 @@ struct FmInfo {
     std::string manufacturer;
     std::string product;
     Fingerprint fingerprint; ///< SHA-256 of the signed content
-    std::string certificate;   ///< label of the certificate that it was signed with
+    std::string certificate; ///< label of the certificate that it was signed with
 };
 /// The field's words: "Enabled" or "Loaded, needs restart to activate".
 HSM_EXPORT std::string to_string(FmStatus status);
@@ -173,7 +173,7 @@ struct SmfsInfo {
 
 struct CertificateInfo {
     std::string label;
-    std::string subject;       ///< common name
+    std::string subject;     ///< common name
     Fingerprint fingerprint; ///< SHA-256 of the DER
 };
 

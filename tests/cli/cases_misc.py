@@ -3,10 +3,12 @@
 
 import os
 import re
+import shutil
+import sqlite3
 import stat
 import subprocess
 
-from harness import BIN, ESN, Skip, environment, run, test
+from harness import BIN, ESN, TOP, Skip, environment, run, test
 
 TOOLS = ("ctfm", "enquiry", "fmcall", "fmrecover", "k7reset", "mkfm")
 NOBODY = 65534
@@ -81,11 +83,20 @@ def node_without_permission(card):
 
 @test
 def store_in_use_by_another(card):
-    card.load_fm("slow")
-    with subprocess.Popen([BIN / "fmcall", "--card", card.selector, "--timeout", "20", "--in", "/dev/zero", "a000"],
-                          env=environment(card.home), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        process.kill()
+    card.load_fm("echo")
+    holder = sqlite3.connect(card.store)
+    holder.execute("BEGIN EXCLUSIVE")
+    card.ctfm("list").refuses(1, "cannot make the in-process card", "is in use by another card")
+    holder.close()
     card.ctfm("list").expect(0)
+
+
+@test
+def store_that_is_none(card):
+    card.store.write_text("this is no card store, and it must stay as it is\n" * 100)
+    before = card.store.read_bytes()
+    card.ctfm("list").refuses(1, "cannot make the in-process card")
+    assert card.store.read_bytes() == before
 
 
 @test
@@ -180,3 +191,66 @@ def secrets_are_in_no_command_line(_card):
     """No tool has an option that takes a password itself."""
     for tool in TOOLS:
         assert not re.search(r"--(password|pin|pass)\b(?!-file)", run(tool, "--help").out), tool
+
+
+def complete(line):
+    """What bash offers for the last word of @line."""
+    script = f"""
+        source {TOP}/packaging/completion/k7hsm.bash
+        COMP_WORDS=({line}); [[ '{line}' == *' ' ]] && COMP_WORDS+=('')
+        COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1))
+        _k7hsm "${{COMP_WORDS[0]}}" "${{COMP_WORDS[COMP_CWORD]}}" "${{COMP_WORDS[COMP_CWORD-1]}}"
+        printf '%s\\n' "${{COMPREPLY[@]}}"
+    """
+    variables = dict(environment("/tmp"), PATH=f"{BIN}:{os.environ['PATH']}")
+    return subprocess.run(["bash", "-c", script], capture_output=True, text=True, env=variables,
+                          check=True).stdout.split()
+
+
+@test
+def bash_completion(_card):
+    assert {"list", "load", "delete", "activate", "faults"} <= set(complete("ctfm ")), complete("ctfm ")
+    assert complete("fmrecover --sm") == ["--smfs"]
+    assert complete("ctfm faults --el") == ["--elf"]
+    assert complete("ctfm faults --js") == ["--json"]
+    assert complete("k7reset --kind fu") == ["function"]
+    assert set(complete("fmrecover --")) >= {"--fm", "--smfs", "--yes", "--force", "--dry-run", "--json"}
+
+
+@test
+def man_pages(_card):
+    """Every tool has one, it renders without a complaint, and names every long option of the tool."""
+    for tool in TOOLS:
+        page = next((TOP / "build" / "man").glob(f"{tool}.[18]"))
+        text = page.read_text()
+        assert "EXIT STATUS" in text and "@include" not in text, page
+        subcommands = {"ctfm": ("list", "load", "delete", "faults"), "mkfm": ("cert", "show", "verify")}.get(tool, ())
+        for arguments in [()] + [(name,) for name in subcommands]:
+            for option in re.findall(r"(?<=[ ,])--([a-z-]+)", run(tool, *arguments, "--help").out):
+                assert re.search(rf"-{option}\b", text) or option.startswith("fm-"), f"{page} lacks --{option}"
+        if shutil.which("mandoc"):
+            lint = subprocess.run(["mandoc", "-T", "lint", "-W", "warning", page], capture_output=True, text=True,
+                                  check=False)
+            assert lint.returncode == 0, lint.stdout
+
+
+@test
+def library_for_other_programs(card):
+    """A program outside the tree: public headers only, the shared library, errors caught across it."""
+    headers = "".join(f'#include "hsm/{header.name}"\n' for header in sorted((TOP / "include" / "hsm").glob("*.hpp")))
+    source = card.file("program.cpp")
+    source.write_text(headers + """
+        int main() {
+            try {
+                hsm::Card card = hsm::Card::open("sim:");
+                if (card.identity().esn.size() != 14 || !card.fms().empty())
+                    return 99;
+                hsm::Card::open("nonsense");
+            } catch (const hsm::Error &error) {
+                return static_cast<int>(error.kind());
+            }
+            return 98;
+        }""")
+    subprocess.run(["g++", "-std=c++20", "-Wall", "-Wextra", "-Wconversion", "-Werror", f"-I{TOP}/include", source, "-o",
+                    card.file("program"), f"{TOP}/build/lib/libhsm.so.0", f"-Wl,-rpath,{TOP}/build/lib"], check=True)
+    assert subprocess.run([card.file("program")], check=False).returncode == 2

@@ -29,6 +29,7 @@ void test_reset(Context &context);
 void test_erase(Context &context);
 void test_busy_reset(Context &context);
 void test_halt(Context &context);
+void test_full_rings(Context &context);
 void test_signal(Context &context);
 void test_lost_interrupt(Context &context);
 void test_lost_completion(Context &context);

@@ -34,6 +34,7 @@ constexpr Group kGroups[] = {
     {"lost-completion", k7test::test_lost_completion, true},
     {"signal", k7test::test_signal, true},
     {"halt", k7test::test_halt, true},
+    {"full-rings", k7test::test_full_rings, true},
     {"link-down", k7test::test_link_down, true},
 };
 

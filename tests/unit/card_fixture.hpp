@@ -27,7 +27,9 @@ inline const Signer &signer() {
     return the_signer;
 }
 
-inline Bytes image_of(const std::string &fm) { return signer().sign(fm_content(fm_elf(fm))); }
+inline Bytes image_of(const std::string &fm) {
+    return signer().sign(fm_content(fm_elf(fm)));
+}
 
 class OperationalCard {
   public:
@@ -58,8 +60,9 @@ class OperationalCard {
     CommandReply load_data(std::span<const std::byte> image) {
         CommandReply reply;
         for (std::size_t at = 0; at < image.size() && reply.status == K7_ST_OK; at += 0x10000)
-            reply = ring.command(K7_CMD_FM_LOAD_DATA, image.subspan(at, std::min<std::size_t>(0x10000, image.size() - at)),
-                                 static_cast<std::uint32_t>(at));
+            reply =
+                ring.command(K7_CMD_FM_LOAD_DATA, image.subspan(at, std::min<std::size_t>(0x10000, image.size() - at)),
+                             static_cast<std::uint32_t>(at));
         return reply;
     }
     /// The whole load; the reply of the command that failed, or of the commit.
@@ -81,7 +84,8 @@ class OperationalCard {
         const auto head = struct_of<k7_fm_list>(reply.data);
         std::vector<k7_fm_info> infos;
         for (std::uint32_t i = 0; i < head.count; ++i)
-            infos.push_back(struct_of<k7_fm_info>(std::span(reply.data).subspan(sizeof(head) + i * sizeof(k7_fm_info))));
+            infos.push_back(
+                struct_of<k7_fm_info>(std::span(reply.data).subspan(sizeof(head) + i * sizeof(k7_fm_info))));
         return infos;
     }
     std::vector<std::uint32_t> fm_ids() {
@@ -112,7 +116,10 @@ class OperationalCard {
 class TemporaryDirectory {
   public:
     TemporaryDirectory() {
-        std::string name = std::filesystem::temp_directory_path() / "k7card-test-XXXXXX";
+        // In memory where that is possible: the tests synchronise files thousands of times.
+        const bool in_memory = access("/dev/shm", W_OK) == 0;
+        const auto parent = in_memory ? std::filesystem::path("/dev/shm") : std::filesystem::temp_directory_path();
+        std::string name = parent / "k7card-test-XXXXXX";
         if (!mkdtemp(name.data()))
             throw std::runtime_error("no temporary directory");
         path_ = name;

@@ -130,15 +130,6 @@ TEST(CardFm, HostileServiceCallsAreRefused) {
     EXPECT_EQ(card.host.card_state().smfs_files, 0u);
 }
 
-TEST(CardFm, NoHandlerAndNoReply) {
-    OperationalCard card;
-    card.load("startup-error");
-    card.load("faults");
-    card.restart();
-    const CommandReply alive = card.call(kFaults, "none");
-    EXPECT_EQ(alive.text(), "alive");
-}
-
 // ---- Faults ---------------------------------------------------------------------------------------------------------
 
 TEST(CardFm, FaultHaltsTheCardAndLeavesAReport) {
@@ -234,22 +225,19 @@ TEST_P(CardFmFault, IsReportedWithItsCause) {
     EXPECT_EQ(card.fault_report().cause, static_cast<std::uint32_t>(cause));
 }
 
-INSTANTIATE_TEST_SUITE_P(Faults, CardFmFault,
-                         testing::Values(std::pair{"null-read", K7_FAULT_LOAD_ACCESS},
-                                         std::pair{"wild-write", K7_FAULT_STORE_ACCESS},
-                                         std::pair{"request-write", K7_FAULT_STORE_ACCESS},
-                                         std::pair{"code-write", K7_FAULT_STORE_ACCESS},
-                                         std::pair{"call-data", K7_FAULT_FETCH_ACCESS},
-                                         std::pair{"call-misaligned", K7_FAULT_FETCH_MISALIGNED},
-                                         std::pair{"load-word-misaligned", K7_FAULT_LOAD_MISALIGNED},
-                                         std::pair{"store-half-misaligned", K7_FAULT_STORE_MISALIGNED},
-                                         std::pair{"illegal", K7_FAULT_ILLEGAL_INSTRUCTION},
-                                         std::pair{"breakpoint", K7_FAULT_BREAKPOINT},
-                                         std::pair{"bad-service", K7_FAULT_BAD_SERVICE},
-                                         std::pair{"stack-overflow", K7_FAULT_STACK_OVERFLOW},
-                                         std::pair{"endless-loop", K7_FAULT_BUDGET},
-                                         std::pair{"abort", K7_FAULT_ABORT}),
-                         fault_name);
+INSTANTIATE_TEST_SUITE_P(
+    Faults, CardFmFault,
+    testing::Values(std::pair{"null-read", K7_FAULT_LOAD_ACCESS}, std::pair{"wild-write", K7_FAULT_STORE_ACCESS},
+                    std::pair{"request-write", K7_FAULT_STORE_ACCESS}, std::pair{"code-write", K7_FAULT_STORE_ACCESS},
+                    std::pair{"call-data", K7_FAULT_FETCH_ACCESS},
+                    std::pair{"call-misaligned", K7_FAULT_FETCH_MISALIGNED},
+                    std::pair{"load-word-misaligned", K7_FAULT_LOAD_MISALIGNED},
+                    std::pair{"store-half-misaligned", K7_FAULT_STORE_MISALIGNED},
+                    std::pair{"illegal", K7_FAULT_ILLEGAL_INSTRUCTION}, std::pair{"breakpoint", K7_FAULT_BREAKPOINT},
+                    std::pair{"bad-service", K7_FAULT_BAD_SERVICE},
+                    std::pair{"stack-overflow", K7_FAULT_STACK_OVERFLOW}, std::pair{"endless-loop", K7_FAULT_BUDGET},
+                    std::pair{"abort", K7_FAULT_ABORT}),
+    fault_name);
 
 // The case that this project exists for.
 TEST(CardFm, StartUpFaultHaltsEveryStartUntilAllFmsAreErased) {

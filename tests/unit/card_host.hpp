@@ -48,7 +48,8 @@ inline std::string text_of(std::span<const std::byte> bytes) {
 }
 
 /// The first @p T of @p bytes; zeros where bytes are missing.
-template <class T> T struct_of(std::span<const std::byte> bytes) {
+template <class T>
+T struct_of(std::span<const std::byte> bytes) {
     T value{};
     if (!bytes.empty())
         std::memcpy(&value, bytes.data(), std::min(bytes.size(), sizeof(value)));
@@ -56,7 +57,8 @@ template <class T> T struct_of(std::span<const std::byte> bytes) {
 }
 
 /// Poll until @p condition holds. @return false when patience ran out
-template <class Condition> bool eventually(Condition &&condition, std::chrono::milliseconds patience = kPatience) {
+template <class Condition>
+bool eventually(Condition &&condition, std::chrono::milliseconds patience = kPatience) {
     const auto deadline = std::chrono::steady_clock::now() + patience;
     while (!condition()) {
         if (std::chrono::steady_clock::now() > deadline)
@@ -183,7 +185,10 @@ class CardHost {
         const auto *from = memory_.data() + (address - kMemoryBase);
         return {from, from + size};
     }
-    template <class T> T peek(std::uint64_t address) { return struct_of<T>(peek(address, sizeof(T))); }
+    template <class T>
+    T peek(std::uint64_t address) {
+        return struct_of<T>(peek(address, sizeof(T)));
+    }
 
     // ---- What happened ----
     unsigned interrupts(unsigned vector) { return interrupts_.at(vector); }

@@ -104,7 +104,8 @@ TEST(CardRegisters, HeartbeatCountsWhileTheCardIsIdle) {
     ASSERT_TRUE(host.wait_state(K7_STATE_OPERATIONAL));
     const std::uint32_t before = host.read(K7_REG_HEARTBEAT);
     EXPECT_TRUE(eventually([&] { return host.read(K7_REG_HEARTBEAT) > before + 2; }));
-    EXPECT_EQ(host.state(), static_cast<std::uint32_t>(K7_STATE_OPERATIONAL)) << "the watchdog leaves idle firmware alone";
+    EXPECT_EQ(host.state(), static_cast<std::uint32_t>(K7_STATE_OPERATIONAL))
+        << "the watchdog leaves idle firmware alone";
 }
 
 // Every offset in every width, also those that are no register: values of 0, errors in the log, no crash.

@@ -159,8 +159,8 @@ TEST(CardRings, SetupsThatAreWrongGiveAnError) {
     OperationalCard card;
     Ring ring(card.host, 3);
     const std::vector<std::pair<std::uint32_t, std::uint32_t>> wrong{
-        {K7_RING_SIZE, 0},      {K7_RING_SIZE, 1},        {K7_RING_SIZE, 3},           {K7_RING_SIZE, 2048},
-        {K7_RING_SIZE, 1u << 31}, {K7_RING_VECTOR, 17},   {K7_RING_SQ_BASE_LO, 0x100}, {K7_RING_CQ_BASE_LO, 0xffc},
+        {K7_RING_SIZE, 0},        {K7_RING_SIZE, 1},    {K7_RING_SIZE, 3},           {K7_RING_SIZE, 2048},
+        {K7_RING_SIZE, 1u << 31}, {K7_RING_VECTOR, 17}, {K7_RING_SQ_BASE_LO, 0x100}, {K7_RING_CQ_BASE_LO, 0xffc},
     };
     for (const auto &[offset, value] : wrong) {
         ring.set_up();

@@ -15,7 +15,9 @@ namespace {
 
 using std::chrono::milliseconds;
 
-Card open_card() { return Card::open("sim:,esn=0123-4567-89AB"); }
+Card open_card() {
+    return Card::open("sim:,esn=0123-4567-89AB");
+}
 
 FmInfo load(Card &card, const std::string &name) {
     const Bytes image = signed_fm(name);
@@ -202,8 +204,8 @@ TEST(HsmCard, SeveralThreadsShareACard) {
     for (int number = 0; number < 4; ++number)
         threads.emplace_back([&, number] {
             for (int round = 0; round < 50; ++round)
-                good += call(card, 0xa000, std::to_string(number * 1000 + round)) ==
-                        std::to_string(number * 1000 + round);
+                good +=
+                    call(card, 0xa000, std::to_string(number * 1000 + round)) == std::to_string(number * 1000 + round);
         });
     for (std::thread &thread : threads)
         thread.join();

@@ -51,12 +51,18 @@ struct ErrnoCase {
 
 TEST(HsmErrors, EveryErrnoHasItsKindAndSaysWhatToDo) {
     constexpr ErrnoCase kCases[] = {
-        {ENODEV, ErrorKind::not_operational, "gone"},      {ETIMEDOUT, ErrorKind::not_operational, "did not answer"},
-        {EAGAIN, ErrorKind::not_operational, "try again"}, {EPERM, ErrorKind::permission, "as root"},
-        {EBADF, ErrorKind::permission, "may only be read"}, {EBUSY, ErrorKind::refused, "wait"},
-        {EIO, ErrorKind::failed, "protocol"},              {EMSGSIZE, ErrorKind::usage, "64 KiB"},
-        {ENOTTY, ErrorKind::failed, "matching versions"},  {EOPNOTSUPP, ErrorKind::failed, "matching versions"},
-        {ENOMEM, ErrorKind::failed, "Cannot allocate"},    {ECANCELED, ErrorKind::failed, "was reset"},
+        {ENODEV, ErrorKind::not_operational, "gone"},
+        {ETIMEDOUT, ErrorKind::not_operational, "did not answer"},
+        {EAGAIN, ErrorKind::not_operational, "try again"},
+        {EPERM, ErrorKind::permission, "as root"},
+        {EBADF, ErrorKind::permission, "may only be read"},
+        {EBUSY, ErrorKind::refused, "wait"},
+        {EIO, ErrorKind::failed, "protocol"},
+        {EMSGSIZE, ErrorKind::usage, "64 KiB"},
+        {ENOTTY, ErrorKind::failed, "matching versions"},
+        {EOPNOTSUPP, ErrorKind::failed, "matching versions"},
+        {ENOMEM, ErrorKind::failed, "Cannot allocate"},
+        {ECANCELED, ErrorKind::failed, "was reset"},
     };
     for (const ErrnoCase &test : kCases) {
         FakeCard fake = fake_card();

@@ -174,7 +174,8 @@ Bytes certificate_with(EVP_PKEY *key, const char *key_usage, const char *extende
                                reinterpret_cast<const unsigned char *>("Odd"), -1, -1, 0);
     X509_set_issuer_name(certificate.get(), X509_get_subject_name(certificate.get()));
     X509_set_pubkey(certificate.get(), key);
-    for (const auto &[nid, value] : {std::pair(NID_key_usage, key_usage), std::pair(NID_ext_key_usage, extended_usage)}) {
+    for (const auto &[nid, value] :
+         {std::pair(NID_key_usage, key_usage), std::pair(NID_ext_key_usage, extended_usage)}) {
         if (value == nullptr)
             continue;
         const ExtensionPointer extension(X509V3_EXT_conf_nid(nullptr, nullptr, nid, value));
@@ -220,8 +221,7 @@ TEST(HsmImage, CertificatesThatMayNotSignAreRefused) {
     };
     for (const Case &test : cases) {
         const Bytes certificate = certificate_with(test.key, test.usage, test.extended, test.from, test.to);
-        const Error error =
-            error_of([&] { (void)build_fm_image(fm_elf("echo"), key_pem(test.key), certificate, 1); });
+        const Error error = error_of([&] { (void)build_fm_image(fm_elf("echo"), key_pem(test.key), certificate, 1); });
         EXPECT_TRUE(contains(error.message(), test.part)) << error.what();
     }
 }
@@ -248,25 +248,48 @@ TEST(HsmImage, KeysAndPasswords) {
     EXPECT_EQ(error_of([] { (void)make_signing_identity(KeyType::ec_p256, "x", 0); }).kind(), ErrorKind::usage);
 }
 
-TEST(HsmImage, WeakDigestsAndDetachedSignaturesAreRefused) {
-    const Bytes good = signed_fm("echo");
+/// What is signed in @p image.
+Bytes content_of(const Bytes &image) {
+    const auto *next = reinterpret_cast<const unsigned char *>(image.data());
+    const CmsPointer cms(d2i_CMS_ContentInfo(nullptr, &next, static_cast<long>(image.size())));
+    const ASN1_OCTET_STRING *const text = *CMS_get0_content(cms.get());
+    const auto *const first = reinterpret_cast<const std::byte *>(ASN1_STRING_get0_data(text));
+    return {first, first + ASN1_STRING_length(text)};
+}
+
+/// @p content signed by the test's signer, with what a test wants to be odd.
+Bytes signed_oddly(const Bytes &content, const EVP_MD *digest, unsigned flags, int signers = 1) {
     const KeyPointer key = read_private_key(signer().key_pem, {});
     const CertificatePointer certificate = read_certificate(signer().certificate_pem);
-    const Bytes elf = fm_elf("echo");
-    const auto sign = [&](const EVP_MD *digest, unsigned flags) {
-        const BioPointer data = read_from(elf);
-        const CmsPointer cms(CMS_sign(nullptr, nullptr, nullptr, data.get(), CMS_BINARY | CMS_PARTIAL | flags));
+    const BioPointer data = read_from(content);
+    const CmsPointer cms(CMS_sign(nullptr, nullptr, nullptr, data.get(), CMS_BINARY | CMS_PARTIAL | flags));
+    for (int number = 0; number < signers; ++number)
         CMS_add1_signer(cms.get(), certificate.get(), key.get(), digest, CMS_BINARY | flags);
-        CMS_final(cms.get(), data.get(), nullptr, CMS_BINARY | flags);
-        unsigned char *der = nullptr;
-        const int size = i2d_CMS_ContentInfo(cms.get(), &der);
-        const auto *const first = reinterpret_cast<const std::byte *>(der);
-        Bytes bytes(first, first + size);
-        OPENSSL_free(der);
-        return bytes;
+    EXPECT_EQ(CMS_final(cms.get(), data.get(), nullptr, CMS_BINARY | flags), 1);
+    unsigned char *der = nullptr;
+    const int size = i2d_CMS_ContentInfo(cms.get(), &der);
+    const auto *const first = reinterpret_cast<const std::byte *>(der);
+    Bytes bytes(first, first + size);
+    OPENSSL_free(der);
+    return bytes;
+}
+
+TEST(HsmImage, OddSignaturesAreRefused) {
+    const Bytes content = content_of(signed_fm("echo"));
+    const auto message = [](const Bytes &image) {
+        return error_of([&] { (void)verify_fm_image(image, signer().certificate_pem); }).message();
     };
-    EXPECT_TRUE(contains(error_of([&] { (void)parse_fm_image(sign(EVP_sha256(), CMS_DETACHED)); }).message(), "detached"));
-    EXPECT_TRUE(contains(error_of([&] { (void)parse_fm_image(sign(EVP_sha256(), 0)); }).message(), "envelope"));
+    EXPECT_NO_THROW((void)verify_fm_image(signed_oddly(content, EVP_sha384(), 0), signer().certificate_pem));
+    EXPECT_TRUE(contains(message(signed_oddly(content, EVP_sha1(), 0)), "digest is SHA1"));
+    EXPECT_TRUE(contains(message(signed_oddly(content, EVP_sha256(), CMS_DETACHED)), "detached"));
+    EXPECT_TRUE(contains(message(signed_oddly(content, EVP_sha256(), 0, 2)), "2 signatures"));
+    EXPECT_TRUE(contains(message(signed_oddly(fm_elf("echo"), EVP_sha256(), 0)), "envelope"));
+    Bytes longer = content;
+    longer.push_back(std::byte{0});
+    EXPECT_TRUE(contains(message(signed_oddly(longer, EVP_sha256(), 0)), "bytes of ELF"));
+    Bytes other_header = content;
+    other_header[24 + 12] ^= std::byte{1}; // the version, in the envelope's copy of the header only
+    EXPECT_TRUE(contains(message(signed_oddly(other_header, EVP_sha256(), 0)), "not the one in the ELF"));
 }
 
 } // namespace

@@ -30,7 +30,9 @@ inline Bytes file_bytes(const std::string &path) {
 }
 
 /// An FM that `make fms` has built: "vault", "crashy", ...
-inline Bytes fm_elf(const std::string &name) { return file_bytes("build/fm/" + name + ".elf"); }
+inline Bytes fm_elf(const std::string &name) {
+    return file_bytes("build/fm/" + name + ".elf");
+}
 
 /// One key for all tests of a process: making keys is slow under sanitizers.
 inline const SigningIdentity &signer() {
@@ -72,7 +74,9 @@ Error error_of(Action &&action) {
     return {ErrorKind::failed, "no error"};
 }
 
-inline bool contains(const std::string &text, const std::string &part) { return text.find(part) != std::string::npos; }
+inline bool contains(const std::string &text, const std::string &part) {
+    return text.find(part) != std::string::npos;
+}
 
 /// A card that does what the test says, also what no honest card does.
 class FakeTransport : public Transport {

@@ -250,7 +250,8 @@ TEST(HsmFiles, AreWrittenWholeWithTheirMode) {
     EXPECT_EQ(status.st_mode & 07777u, 0600u);
     EXPECT_EQ(as_text(k7::tool::read_file(path, "it")), "secret");
     EXPECT_EQ(error_of([&] { k7::tool::write_file(directory.path(), {}, 0644); }).kind(), ErrorKind::failed);
-    EXPECT_EQ(error_of([&] { k7::tool::write_file(directory.file("no/such"), {}, 0644); }).kind(), ErrorKind::not_found);
+    EXPECT_EQ(error_of([&] { k7::tool::write_file(directory.file("no/such"), {}, 0644); }).kind(),
+              ErrorKind::not_found);
     EXPECT_EQ(error_of([&] { (void)k7::tool::read_file(directory.file("none"), "it"); }).kind(), ErrorKind::not_found);
     EXPECT_EQ(error_of([&] { (void)k7::tool::read_file(directory.path(), "it"); }).kind(), ErrorKind::failed);
     EXPECT_EQ(std::distance(std::filesystem::directory_iterator(directory.path()), {}), 1) << "nothing left behind";

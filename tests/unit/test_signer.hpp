@@ -53,7 +53,8 @@ class Signer {
     [[nodiscard]] std::vector<std::byte> sign(std::span<const std::byte> content, const EVP_MD *digest = EVP_sha256(),
                                               unsigned extra_flags = 0) const {
         const unsigned flags = CMS_BINARY | CMS_PARTIAL | extra_flags;
-        const Bio in(BIO_new_mem_buf(content.data(), static_cast<int>(content.size())));
+        const Bio in(BIO_new_mem_buf(content.empty() ? "" : static_cast<const void *>(content.data()),
+                                     static_cast<int>(content.size())));
         const std::unique_ptr<CMS_ContentInfo, decltype(&CMS_ContentInfo_free)> cms(
             need(CMS_sign(nullptr, nullptr, nullptr, nullptr, flags)), CMS_ContentInfo_free);
         need(CMS_add1_signer(cms.get(), x509_.get(), key_.get(), digest, flags));
@@ -74,7 +75,8 @@ class Signer {
     };
     using Bio = std::unique_ptr<BIO, FreeBio>;
 
-    template <class T> static T need(T value) {
+    template <class T>
+    static T need(T value) {
         if (!value)
             throw std::runtime_error("OpenSSL refused what a test needs");
         return value;
@@ -129,7 +131,9 @@ inline std::vector<std::byte> read_file(const std::string &path) {
 }
 
 /// An FM of build/fm. @param name without .elf
-inline std::vector<std::byte> fm_elf(const std::string &name) { return read_file("build/fm/" + name + ".elf"); }
+inline std::vector<std::byte> fm_elf(const std::string &name) {
+    return read_file("build/fm/" + name + ".elf");
+}
 
 /// What is signed: envelope and ELF. The header is found by its magic in the first bytes of the file's segments, which
 /// is enough for files that the SDK made.

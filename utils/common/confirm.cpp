@@ -88,7 +88,9 @@ std::string ask(const std::string &text, const std::string &question) {
     return std::string(hsm::as_text(terminal.answer()));
 }
 
-hsm::Error not_confirmed() { return {hsm::ErrorKind::refused, "not confirmed: nothing was changed"}; }
+hsm::Error not_confirmed() {
+    return {hsm::ErrorKind::refused, "not confirmed: nothing was changed"};
+}
 
 } // namespace
 

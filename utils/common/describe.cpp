@@ -106,12 +106,12 @@ Json to_json(const hsm::CardStatus &status) {
 std::string card_text(const hsm::Card &card, const hsm::Identity &identity, const hsm::CardStatus &status) {
     const std::string address = card.info().pci_address;
     const std::string trouble = card.trouble();
-    return "Card      " + card.name() + "\n" +                                                     //
-           "  model     " + identity.model + "\n" +                                                //
-           "  ESN       " + identity.esn + "\n" +                                                  //
-           "  label     " + (identity.label.empty() ? "(none)" : identity.label) + "\n" +          //
-           "  firmware  " + to_string(identity.firmware_version) + "\n" +                          //
-           "  PCI       " + (address.empty() ? "(in process)" : address) + "\n" +                  //
+    return "Card      " + card.name() + "\n" +                                            //
+           "  model     " + identity.model + "\n" +                                       //
+           "  ESN       " + identity.esn + "\n" +                                         //
+           "  label     " + (identity.label.empty() ? "(none)" : identity.label) + "\n" + //
+           "  firmware  " + to_string(identity.firmware_version) + "\n" +                 //
+           "  PCI       " + (address.empty() ? "(in process)" : address) + "\n" +         //
            "  state     " + (trouble.empty() ? to_string(status.state) : trouble) + "\n";
 }
 

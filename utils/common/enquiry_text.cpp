@@ -59,7 +59,9 @@ Value mode(const ModuleView &module) {
     }
 }
 
-std::string otherwise(const std::string &text, const char *unknown) { return text.empty() ? unknown : text; }
+std::string otherwise(const std::string &text, const char *unknown) {
+    return text.empty() ? unknown : text;
+}
 
 Value serial_number(const ModuleView &module) {
     return otherwise(module.identity ? module.identity->esn : module.card.esn, "unknownunknown");
@@ -83,7 +85,9 @@ Value version_string(const ModuleView &module) {
            to_string(identity.boot_loader_version);
 }
 
-Value max_write(const ModuleView &module) { return std::to_string(module.identity ? module.identity->payload_max : 0); }
+Value max_write(const ModuleView &module) {
+    return std::to_string(module.identity ? module.identity->payload_max : 0);
+}
 Value model(const ModuleView &module) {
     return otherwise(module.identity ? module.identity->model : module.card.model, "unknown");
 }
@@ -116,7 +120,8 @@ Value connection_status(const ModuleView &module) {
 
 Value connection_info(const ModuleView &module) {
     std::string text = "esn = " + *serial_number(module);
-    text += "; addr = " + (module.card.pci_address.empty() ? std::string("in-process") : "PCI/" + module.card.pci_address);
+    text +=
+        "; addr = " + (module.card.pci_address.empty() ? std::string("in-process") : "PCI/" + module.card.pci_address);
     if (!module.card.link.empty())
         text += "; link = " + module.card.link;
     return text;
@@ -176,7 +181,9 @@ Value label(const ModuleView &module) {
 Value part_number(const ModuleView &module) {
     return module.identity ? Value(otherwise(module.identity->part_number, "none")) : std::nullopt;
 }
-Value card_state(const ModuleView &module) { return to_string(module.state()); }
+Value card_state(const ModuleView &module) {
+    return to_string(module.state());
+}
 Value driver_version(const ModuleView &module) {
     return module.driver ? Value(module.driver->driver_version) : std::nullopt;
 }
@@ -267,9 +274,8 @@ std::string server_text(const ServerView &server) {
            field("enquiry reply level", "Six") + field("serial number", joined(server.esns)) +
            field("mode", server.driver_loaded ? "operational" : "failed") + field("version", host_version(server)) +
            field("speed index", "0") + field("level one flags", "none") +
-           field("version string",
-                 std::string("enquiry " K7HSM_VERSION ", libhsm ") + std::string(hsm::version()) +
-                     (server.driver_version.empty() ? "" : ", k7hsm " + server.driver_version)) +
+           field("version string", std::string("enquiry " K7HSM_VERSION ", libhsm ") + std::string(hsm::version()) +
+                                       (server.driver_version.empty() ? "" : ", k7hsm " + server.driver_version)) +
            field("level two flags", "none") + field("max. write size", std::to_string(server.payload_max)) +
            field("level three flags", "none") + field("level four flags", "none") + field("module type code", "0") +
            field("device name", "k7hsm");
@@ -280,7 +286,9 @@ std::string module_text(const ModuleView &module, bool verbose) {
            (verbose ? fields_text(kOwnFields, module) : "");
 }
 
-std::string absent_text(std::uint32_t number) { return "Module #" + std::to_string(number) + ": Not Present\n"; }
+std::string absent_text(std::uint32_t number) {
+    return "Module #" + std::to_string(number) + ": Not Present\n";
+}
 
 Json server_json(const ServerView &server) {
     return {{"driver_loaded", server.driver_loaded},
@@ -290,14 +298,10 @@ Json server_json(const ServerView &server) {
 }
 
 Json module_json(const ModuleView &module) {
-    Json json = {{"module", module.card.module()},
-                 {"present", true},
-                 {"healthy", module.healthy()},
-                 {"reason", module.reason()},
-                 {"node", module.card.node},
-                 {"pci_address", module.card.pci_address},
-                 {"link", module.card.link},
-                 {"driver_state", module.card.driver_state}};
+    Json json = {{"module", module.card.module()}, {"present", true},
+                 {"healthy", module.healthy()},    {"reason", module.reason()},
+                 {"node", module.card.node},       {"pci_address", module.card.pci_address},
+                 {"link", module.card.link},       {"driver_state", module.card.driver_state}};
     for (const Field &entry : kFields)
         if (const Value value = entry.value(module))
             json["fields"][entry.label] = *value;

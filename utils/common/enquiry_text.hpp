@@ -15,10 +15,10 @@ namespace k7::tool {
 /// What the Server block is about: this host, its driver and all its modules.
 struct ServerView {
     std::vector<std::string> esns;
-    std::uint32_t modules = 0;      ///< cards with a driver
-    std::uint32_t payload_max = 0;  ///< bytes, 0: no card answered
+    std::uint32_t modules = 0;     ///< cards with a driver
+    std::uint32_t payload_max = 0; ///< bytes, 0: no card answered
     bool driver_loaded = false;
-    std::string driver_version;     ///< empty: not known
+    std::string driver_version; ///< empty: not known
 };
 
 /// One line with its newline.

@@ -15,10 +15,9 @@ namespace k7::tool {
 namespace {
 
 /// x0 .. x31 by their ABI names.
-constexpr std::array<const char *, 32> kRegisters = {"zero", "ra", "sp", "gp", "tp",  "t0",  "t1", "t2",
-                                                     "s0",   "s1", "a0", "a1", "a2",  "a3",  "a4", "a5",
-                                                     "a6",   "a7", "s2", "s3", "s4",  "s5",  "s6", "s7",
-                                                     "s8",   "s9", "s10", "s11", "t3", "t4", "t5", "t6"};
+constexpr std::array<const char *, 32> kRegisters = {
+    "zero", "ra", "sp", "gp", "tp", "t0", "t1", "t2", "s0", "s1", "a0",  "a1",  "a2", "a3", "a4", "a5",
+    "a6",   "a7", "s2", "s3", "s4", "s5", "s6", "s7", "s8", "s9", "s10", "s11", "t3", "t4", "t5", "t6"};
 constexpr std::size_t kRegistersPerLine = 4;
 
 const char *phase_text(std::uint32_t phase) {
@@ -32,7 +31,9 @@ const char *phase_text(std::uint32_t phase) {
     }
 }
 
-bool is_elf(hsm::ByteView bytes) { return bytes.size() > 4 && std::memcmp(bytes.data(), "\177ELF", 4) == 0; }
+bool is_elf(hsm::ByteView bytes) {
+    return bytes.size() > 4 && std::memcmp(bytes.data(), "\177ELF", 4) == 0;
+}
 
 /// A return address is the instruction after the call, which can already belong to the next line.
 std::uint32_t place_of(const hsm::FaultReport &report, std::size_t level) {
@@ -125,14 +126,14 @@ std::string fault_text(const hsm::FaultReport &report, const FaultSymbols &symbo
         write_line(out, "Cause:", cause_text(report));
         return out.str();
     }
-    write_line(out, "FM:", to_string(report.fm_id) + " (" + report.fm_name + "), version " +
-                               hsm::fm_version_text(report.fm_version) + ", serial " +
-                               std::to_string(report.fm_serial));
+    write_line(out, "FM:",
+               to_string(report.fm_id) + " (" + report.fm_name + "), version " +
+                   hsm::fm_version_text(report.fm_version) + ", serial " + std::to_string(report.fm_serial));
     write_line(out, "Cause:", cause_text(report) + (has_address(report) ? " at address " + hex(report.address) : ""));
     write_line(out, "During:", phase_text(report.phase));
     write_line(out, "pc:", hex(report.pc) + "  " + place_text(report, symbols));
-    write_line(out, "Instruction:", hex(report.instruction) + ", after " + std::to_string(report.instructions) +
-                                        " instructions");
+    write_line(out, "Instruction:",
+               hex(report.instruction) + ", after " + std::to_string(report.instructions) + " instructions");
     write_line(out, "Fingerprint:", to_string(report.fingerprint));
     write_registers(out, report);
     write_backtrace(out, report, symbols);

@@ -90,7 +90,9 @@ void write_all(int descriptor, hsm::ByteView bytes, const std::string &path) {
 
 } // namespace
 
-hsm::Bytes read_file(const std::string &path, const std::string &what) { return read_path<hsm::Bytes>(path, what); }
+hsm::Bytes read_file(const std::string &path, const std::string &what) {
+    return read_path<hsm::Bytes>(path, what);
+}
 
 hsm::SecureBytes read_secret(const std::string &path, const std::string &what) {
     if (path == "-")
@@ -100,7 +102,8 @@ hsm::SecureBytes read_secret(const std::string &path, const std::string &what) {
 
 hsm::SecureBytes read_password_file(const std::string &path) {
     hsm::SecureBytes password = read_secret(path, "the password file");
-    const auto end = std::ranges::find_if(password, [](std::byte c) { return c == std::byte{'\n'} || c == std::byte{'\r'}; });
+    const auto end =
+        std::ranges::find_if(password, [](std::byte c) { return c == std::byte{'\n'} || c == std::byte{'\r'}; });
     password.erase(end, password.end());
     if (password.empty())
         throw hsm::Error(hsm::ErrorKind::failed, "the password file " + path + " is empty").with_object(path);

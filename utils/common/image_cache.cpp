@@ -55,7 +55,8 @@ std::optional<hsm::Bytes> cached_elf(const hsm::Fingerprint &fingerprint) {
         if (directory.empty())
             continue;
         try {
-            hsm::FmImage image = hsm::parse_fm_image(read_file(file_in(directory, fingerprint), "the copy of the image"));
+            hsm::FmImage image =
+                hsm::parse_fm_image(read_file(file_in(directory, fingerprint), "the copy of the image"));
             if (image.fingerprint == fingerprint)
                 return std::move(image.elf);
         } catch (const hsm::Error &) {

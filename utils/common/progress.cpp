@@ -20,7 +20,9 @@ void Progress::update(std::size_t done, std::size_t total) {
     show(what_ + " " + std::to_string(percent) + " %");
 }
 
-void Progress::step(const std::string &what) { show(what + " ..."); }
+void Progress::step(const std::string &what) {
+    show(what + " ...");
+}
 
 void Progress::show(const std::string &text) {
     if (!active_)

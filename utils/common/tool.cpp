@@ -78,12 +78,9 @@ int Tool::report(const hsm::Error &error) const {
     std::cout.flush();
     std::cerr << name_ << ": " << one_line(error.what()) << std::endl;
     if (json_) {
-        Json text = {{"kind", to_string(error.kind())},
-                     {"exit_code", static_cast<int>(error.kind())},
-                     {"message", error.message()},
-                     {"hint", error.hint()},
-                     {"object", error.object()},
-                     {"errno", error.os_error()}};
+        Json text = {{"kind", to_string(error.kind())}, {"exit_code", static_cast<int>(error.kind())},
+                     {"message", error.message()},      {"hint", error.hint()},
+                     {"object", error.object()},        {"errno", error.os_error()}};
         if (error.card_status())
             text["card_status"] = *error.card_status();
         result({{"error", text}});
@@ -132,6 +129,8 @@ void add_yes_option(CLI::App &app, bool &yes) {
     app.add_flag("-f,--yes,--force", yes, "Do not ask for confirmation");
 }
 
-std::string chosen_card(const std::string &card) { return card.empty() ? hsm::only_card() : card; }
+std::string chosen_card(const std::string &card) {
+    return card.empty() ? hsm::only_card() : card;
+}
 
 } // namespace k7::tool

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The driver and what a bus does to a card: loading on a card that is halted or gone, unloading, remove and rescan,
+# suspend, PCIe errors.
+# options: --timeout 300 --add build/tests/ioctl_test
+. /guest/lib.sh
+
+driver=/sys/bus/pci/drivers/k7hsm
+address=0000:01:00.0
+device=/sys/bus/pci/devices/$address
+
+load() { insmod /lib/modules/k7hsm.ko; }
+works() { ./ioctl_test --node "${2:-$card}" request; }
+log_has() { dmesg | grep -q "$1"; }
+error() { qmp human-monitor-command "{\"command-line\": \"pcie_aer_inject_error $*\"}"; }
+
+# Loading and unloading.
+exec 3<>$card
+if rmmod k7hsm 2>/dev/null; then not_ok 'a module in use was unloaded'; else ok 'a module in use stays'; fi
+exec 3>&-
+check 'an unused one can be unloaded' rmmod k7hsm
+[ -e $card ] && not_ok 'the node is still there' || ok 'the node has gone'
+for round in 1 2 3 4 5 6 7 8 9 10; do
+	load && rmmod k7hsm || not_ok "round $round of loading and unloading"
+done
+check 'loaded again' load
+check 'it works' works
+
+# A card that halts before the driver comes.
+set_fault hang
+wait_for 'the card halts' 20 sysfs_is card_state halted
+check 'unload from a halted card' rmmod k7hsm
+check 'load on a halted card' load
+sysfs_is card_state halted && ok 'it is seen as halted' || not_ok "it is seen as $(sysfs card_state)"
+set_fault none
+usleep 500000
+check 'and a reset mends it' ./ioctl_test reset
+
+# A card that is not there.
+check 'unload' rmmod k7hsm
+set_fault link-down
+usleep 500000
+check 'load with a dead link' load
+[ -e $card ] && not_ok 'there is a node for a dead card' || ok 'no node for a dead card'
+set_fault none
+usleep 500000
+check 'bound when the link is back' sh -c "echo $address >$driver/bind"
+check 'works' works
+
+# Remove and rescan, with a file open: the number is not given away.
+exec 3<>$card
+echo 1 >$device/remove
+[ -e $card ] && not_ok 'the node is still there after remove' || ok 'the node goes with the device'
+echo 1 >/sys/bus/pci/rescan
+wait_for 'the card comes back under another number' 5 test -c /dev/k7pf1
+check 'and works' works - /dev/k7pf1
+exec 3>&-
+echo $address >$driver/unbind
+echo $address >$driver/bind
+wait_for 'with its old number when nobody has that open' 5 test -c $card
+check 'works there' works
+
+# Suspend: nothing survives but what the card stores, and everything works again.
+if [ -w /sys/power/pm_test ]; then
+	exec 3<>$card
+	echo devices >/sys/power/pm_test
+	check 'suspend, to the devices and back' sh -c 'echo mem >/sys/power/state'
+	check 'works after resume' works
+	exec 3>&-
+fi
+
+# Errors that the root port reports.
+error -c card0 BAD_TLP
+usleep 500000
+check 'after a correctable error' works
+error card0 COMP_ABORT
+usleep 1500000
+check 'after a non-fatal error' works
+error card0 DLP
+wait_for 'a fatal error is noticed' 10 log_has 'channel is frozen'
+wait_for 'after a fatal error' 20 works
+
+finish

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "tests/unit/crash_vfs.hpp"
+
+#include <atomic>
+#include <csignal>
+#include <new>
+#include <unistd.h>
+
+#include <sqlite3.h>
+
+namespace k7::test {
+namespace {
+
+std::atomic<int> changes{0};
+std::atomic<int> planned_change{0};
+std::atomic<Mishap> planned_mishap{Mishap::Die};
+sqlite3_vfs *real_vfs = nullptr;
+
+struct File {
+    sqlite3_file base;
+    sqlite3_file *real; ///< right behind this struct, in the memory that SQLite gave
+};
+
+sqlite3_file *real_of(sqlite3_file *file) {
+    return reinterpret_cast<File *>(file)->real;
+}
+
+[[noreturn]] void die() {
+    kill(getpid(), SIGKILL);
+    _exit(1);
+}
+
+/// @return whether the change has to fail. @param half what still happens before the process dies
+template <class Half>
+bool mishap_now(Half &&half) {
+    const int change = ++changes;
+    if (planned_change == 0 || change < planned_change)
+        return false;
+    if (planned_mishap == Mishap::Fail)
+        return true;
+    half();
+    die();
+}
+
+bool mishap_now() {
+    return mishap_now([] {});
+}
+
+int file_close(sqlite3_file *file) {
+    return real_of(file)->pMethods->xClose(real_of(file));
+}
+int file_read(sqlite3_file *file, void *to, int size, sqlite3_int64 offset) {
+    return real_of(file)->pMethods->xRead(real_of(file), to, size, offset);
+}
+int file_write(sqlite3_file *file, const void *from, int size, sqlite3_int64 offset) {
+    const auto *methods = real_of(file)->pMethods;
+    if (mishap_now([&] { methods->xWrite(real_of(file), from, size / 2, offset); }))
+        return SQLITE_IOERR_WRITE;
+    return methods->xWrite(real_of(file), from, size, offset);
+}
+int file_truncate(sqlite3_file *file, sqlite3_int64 size) {
+    return mishap_now() ? SQLITE_IOERR_TRUNCATE : real_of(file)->pMethods->xTruncate(real_of(file), size);
+}
+int file_sync(sqlite3_file *file, int flags) {
+    return mishap_now() ? SQLITE_IOERR_FSYNC : real_of(file)->pMethods->xSync(real_of(file), flags);
+}
+int file_size(sqlite3_file *file, sqlite3_int64 *size) {
+    return real_of(file)->pMethods->xFileSize(real_of(file), size);
+}
+int file_lock(sqlite3_file *file, int level) {
+    return real_of(file)->pMethods->xLock(real_of(file), level);
+}
+int file_unlock(sqlite3_file *file, int level) {
+    return real_of(file)->pMethods->xUnlock(real_of(file), level);
+}
+int file_check_lock(sqlite3_file *file, int *result) {
+    return real_of(file)->pMethods->xCheckReservedLock(real_of(file), result);
+}
+int file_control(sqlite3_file *file, int operation, void *argument) {
+    return real_of(file)->pMethods->xFileControl(real_of(file), operation, argument);
+}
+int file_sector_size(sqlite3_file *file) {
+    return real_of(file)->pMethods->xSectorSize(real_of(file));
+}
+int file_characteristics(sqlite3_file *file) {
+    return real_of(file)->pMethods->xDeviceCharacteristics(real_of(file));
+}
+
+constexpr sqlite3_io_methods kMethods{.iVersion = 1,
+                                      .xClose = file_close,
+                                      .xRead = file_read,
+                                      .xWrite = file_write,
+                                      .xTruncate = file_truncate,
+                                      .xSync = file_sync,
+                                      .xFileSize = file_size,
+                                      .xLock = file_lock,
+                                      .xUnlock = file_unlock,
+                                      .xCheckReservedLock = file_check_lock,
+                                      .xFileControl = file_control,
+                                      .xSectorSize = file_sector_size,
+                                      .xDeviceCharacteristics = file_characteristics,
+                                      .xShmMap = nullptr,
+                                      .xShmLock = nullptr,
+                                      .xShmBarrier = nullptr,
+                                      .xShmUnmap = nullptr,
+                                      .xFetch = nullptr,
+                                      .xUnfetch = nullptr};
+
+int vfs_open(sqlite3_vfs *, const char *name, sqlite3_file *file, int flags, int *out_flags) {
+    auto *real = reinterpret_cast<sqlite3_file *>(reinterpret_cast<char *>(file) + sizeof(File));
+    new (file) File{.base = {.pMethods = nullptr}, .real = real};
+    const int result = real_vfs->xOpen(real_vfs, name, real, flags, out_flags);
+    if (real->pMethods)
+        file->pMethods = &kMethods;
+    return result;
+}
+
+int vfs_delete(sqlite3_vfs *, const char *name, int sync_directory) {
+    return mishap_now() ? SQLITE_IOERR_DELETE : real_vfs->xDelete(real_vfs, name, sync_directory);
+}
+
+void install() {
+    static sqlite3_vfs vfs;
+    real_vfs = sqlite3_vfs_find(nullptr);
+    vfs = *real_vfs;
+    vfs.zName = "mishap";
+    vfs.szOsFile = static_cast<int>(sizeof(File)) + real_vfs->szOsFile;
+    vfs.xOpen = vfs_open;
+    vfs.xDelete = vfs_delete;
+    sqlite3_vfs_register(&vfs, 1);
+}
+
+} // namespace
+
+void plan_mishap(Mishap mishap, int change) {
+    if (!real_vfs)
+        install();
+    changes = 0;
+    planned_mishap = mishap;
+    planned_change = change;
+}
+
+int changes_so_far() {
+    return changes;
+}
+
+} // namespace k7::test

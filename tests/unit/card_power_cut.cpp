@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// Power cuts: each change of the store is interrupted at each of its file operations, by killing the process inside
+// it, half of a write done. Whatever the moment, the card comes back with the state before or the state after.
+#include <filesystem>
+#include <sys/wait.h>
+
+#include <sqlite3.h>
+
+#include "tests/unit/card_fixture.hpp"
+#include "tests/unit/crash_vfs.hpp"
+#include "tests/unit/small_fm.hpp"
+
+namespace k7::test {
+namespace {
+
+/// One kind of change and what can be seen of it.
+struct Scenario {
+    const char *name;
+    void (*prepare)(OperationalCard &card);
+    void (*change)(OperationalCard &card);
+    std::string (*look)(OperationalCard &card); ///< the state, as a text that differs before and after
+};
+
+std::string fms_and_secret(OperationalCard &card) {
+    std::string text;
+    for (const k7_fm_info &fm : card.list())
+        text += field_text(fm.product) + (fm.fm_version == 0x0100 ? " " : "-new ");
+    return text + card.call(kVault, "get pin").text();
+}
+
+void put_vault(OperationalCard &card) {
+    card.load("vault");
+    card.restart();
+    card.call(kVault, "put pin " + std::string(200, 'o'));
+}
+
+void erase(OperationalCard &card, std::uint32_t opcode) {
+    card.host.mailbox(opcode);
+    card.host.mailbox(K7_BOOT_START_FIRMWARE);
+    card.start();
+}
+
+Bytes smfs_key(const std::string &path) {
+    sqlite3 *database = nullptr;
+    sqlite3_stmt *statement = nullptr;
+    sqlite3_open(path.c_str(), &database);
+    sqlite3_prepare_v2(database, "SELECT key FROM smfs", -1, &statement, nullptr);
+    sqlite3_step(statement);
+    const auto *blob = static_cast<const std::byte *>(sqlite3_column_blob(statement, 0));
+    Bytes key(blob, blob + sqlite3_column_bytes(statement, 0));
+    sqlite3_finalize(statement);
+    sqlite3_close(database);
+    return key;
+}
+
+constexpr std::uint32_t kSmall = 0xa200;
+
+void load_small(OperationalCard &card, const fm::test::ElfBuilder &fm) {
+    card.load_image(signer().sign(fm_content(fm.build())), signer().certificate());
+}
+
+const std::vector<Scenario> kScenarios{
+    {"load", put_vault, [](OperationalCard &card) { card.load("echo"); }, fms_and_secret},
+    {"replace", [](OperationalCard &card) { load_small(card, fm_without_handler(kSmall)); },
+     [](OperationalCard &card) { load_small(card, fm_without_reply(kSmall)); },
+     [](OperationalCard &card) { return card.call(kSmall, "").text(); }},
+    {"delete",
+     [](OperationalCard &card) {
+         put_vault(card);
+         card.load("echo");
+     },
+     [](OperationalCard &card) { card.ring.command(K7_CMD_FM_DELETE, {}, kEcho); }, fms_and_secret},
+    {"erase_fms",
+     [](OperationalCard &card) {
+         load_small(card, fm_without_handler(kSmall));
+         load_small(card, fm_without_handler(kSmall + 1));
+     },
+     [](OperationalCard &card) { erase(card, K7_BOOT_ERASE_FMS); },
+     [](OperationalCard &card) { return std::to_string(card.list().size()); }},
+    {"erase_smfs",
+     [](OperationalCard &card) {
+         put_vault(card);
+         card.call(kVault, "put other secret");
+     },
+     [](OperationalCard &card) { erase(card, K7_BOOT_ERASE_SMFS); },
+     [](OperationalCard &card) { return card.call(kVault, "list").text() + fms_and_secret(card); }},
+    {"smfs_write", put_vault, [](OperationalCard &card) { card.call(kVault, "put pin " + std::string(200, 'n')); },
+     fms_and_secret},
+    {"smfs_delete", put_vault, [](OperationalCard &card) { card.call(kVault, "del pin"); }, fms_and_secret},
+    {"fault", [](OperationalCard &card) { card.load("crashy"); },
+     [](OperationalCard &card) {
+         card.restart();
+         card.crash(kCrashy, "crash");
+     },
+     [](OperationalCard &card) {
+         return std::to_string(card.host.read(K7_REG_FAULT_SEQUENCE)) + " " + field_text(card.fault_report().symbol);
+     }},
+};
+
+/// Run @p change in a process of its own that dies at its file operation number @p moment; 0: never.
+/// @return true when it was done before that
+bool cut_at(int moment, const Properties &properties, void (*change)(OperationalCard &card)) {
+    const pid_t child = fork();
+    if (child == 0) {
+        try {
+            plan_mishap(Mishap::Die, 0);
+            OperationalCard card(properties);
+            plan_mishap(Mishap::Die, moment);
+            change(card);
+            _exit(0);
+        } catch (const std::exception &) {
+            _exit(2);
+        }
+    }
+    int status = 0;
+    waitpid(child, &status, 0);
+    EXPECT_TRUE(WIFSIGNALED(status) ? WTERMSIG(status) == SIGKILL : WEXITSTATUS(status) == 0) << status;
+    return WIFEXITED(status);
+}
+
+class CardPowerCut : public testing::TestWithParam<Scenario> {
+  protected:
+    Properties properties() { return {{"store", directory_.file("store")}}; }
+
+    std::string look() {
+        OperationalCard card(properties());
+        return GetParam().look(card);
+    }
+
+    bool change_until(int moment) { return cut_at(moment, properties(), GetParam().change); }
+
+    void restore(const std::string &saved) {
+        std::filesystem::copy_file(saved, directory_.file("store"), std::filesystem::copy_options::overwrite_existing);
+        std::filesystem::remove(directory_.file("store-journal"));
+    }
+
+    TemporaryDirectory directory_;
+};
+
+TEST_P(CardPowerCut, LeavesTheOldOrTheNewState) {
+    {
+        OperationalCard card(properties());
+        GetParam().prepare(card);
+    }
+    const std::string before = look();
+    const std::string saved = directory_.file("saved");
+    std::filesystem::copy_file(directory_.file("store"), saved);
+    ASSERT_TRUE(change_until(0));
+    const std::string after = look();
+    ASSERT_NE(before, after);
+    int seen_before = 0;
+    int seen_after = 0;
+    for (int moment = 1;; ++moment) {
+        restore(saved);
+        const bool done = change_until(moment);
+        const std::string now = look();
+        ASSERT_TRUE(now == before || now == after) << "cut at operation " << moment << ": " << now;
+        now == before ? ++seen_before : ++seen_after;
+        if (done)
+            break;
+    }
+    EXPECT_GE(seen_before, 2) << "too few moments: is the change really interrupted?";
+    EXPECT_GE(seen_after, 1);
+}
+
+std::string scenario_name(const testing::TestParamInfo<Scenario> &scenario) {
+    return scenario.param.name;
+}
+INSTANTIATE_TEST_SUITE_P(Changes, CardPowerCut, testing::ValuesIn(kScenarios), scenario_name);
+
+// From the moment on at which the new key is committed, the old one is in no file, also not in the journal that made
+// the change safe. A journal is still needed when it begins with SQLite's magic.
+TEST(CardPowerCutOfErase, OldKeyIsGoneWithTheCommit) {
+    const TemporaryDirectory directory;
+    const std::string path = directory.file("store");
+    const std::string journal = path + "-journal";
+    const Properties properties{{"store", path}};
+    {
+        OperationalCard card(properties);
+        put_vault(card);
+    }
+    const Bytes saved = read_file(path);
+    const Bytes key = smfs_key(path);
+    const auto contains = [&key](const Bytes &bytes) {
+        return std::search(bytes.begin(), bytes.end(), key.begin(), key.end()) != bytes.end();
+    };
+    ASSERT_TRUE(contains(saved));
+    int committed = 0;
+    bool done = false;
+    for (int moment = 1; !done; ++moment) {
+        std::ofstream(path, std::ios::binary)
+            .write(reinterpret_cast<const char *>(saved.data()), static_cast<std::streamsize>(saved.size()));
+        std::filesystem::remove(journal);
+        done = cut_at(moment, properties, [](OperationalCard &card) { card.host.mailbox(K7_BOOT_ERASE_SMFS); });
+        const Bytes undo = std::filesystem::exists(journal) ? read_file(journal) : Bytes();
+        const bool undo_needed = !undo.empty() && undo.front() == std::byte{0xd9};
+        if (contains(read_file(path)) || (undo_needed && contains(undo)))
+            continue; // not committed yet
+        ++committed;
+        ASSERT_FALSE(contains(undo)) << "cut at operation " << moment;
+    }
+    EXPECT_GT(committed, 3);
+}
+
+TEST(CardPowerCutAtBirth, NewStoreIsWholeOrMadeAgain) {
+    const TemporaryDirectory directory;
+    const Properties properties{{"store", directory.file("store")}};
+    bool done = false;
+    int moment = 0;
+    while (!done) {
+        std::filesystem::remove(directory.file("store"));
+        std::filesystem::remove(directory.file("store-journal"));
+        const pid_t child = fork();
+        if (child == 0) {
+            plan_mishap(Mishap::Die, ++moment);
+            { const OperationalCard card(properties); }
+            _exit(0);
+        }
+        ++moment;
+        int status = 0;
+        waitpid(child, &status, 0);
+        done = WIFEXITED(status);
+        OperationalCard card(properties);
+        ASSERT_EQ(card.ring.command(K7_CMD_NOP).status, K7_ST_OK) << "cut at operation " << moment;
+    }
+    EXPECT_GT(moment, 5);
+}
+
+// ---- A store that cannot be written any more ------------------------------------------------------------------------
+
+/// Runs @p body in a process of its own, because the mishap is for all databases of a process.
+template <class Body>
+void in_child(Body &&body) {
+    const pid_t child = fork();
+    if (child == 0) {
+        body();
+        _exit(testing::Test::HasFailure() ? 1 : 0);
+    }
+    int status = 0;
+    waitpid(child, &status, 0);
+    EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << status;
+}
+
+TEST(CardStoreError, FailsTheCard) {
+    in_child([] {
+        const TemporaryDirectory directory;
+        plan_mishap(Mishap::Fail, 0);
+        OperationalCard card(Properties{{"store", directory.file("store")}});
+        card.load("vault");
+        card.restart();
+        plan_mishap(Mishap::Fail, 1);
+        const CommandReply reply = card.load_image(image_of("echo"), signer().certificate());
+        EXPECT_EQ(reply.status, K7_ST_STORE_ERROR) << reply.text();
+        EXPECT_TRUE(card.host.wait_state(K7_STATE_FAILED));
+        EXPECT_EQ(card.host.reason(), static_cast<std::uint32_t>(K7_REASON_STORE));
+        EXPECT_EQ(card.host.mailbox(K7_BOOT_IDENTIFY).status, K7_ST_OK);
+        plan_mishap(Mishap::Fail, 0);
+        card.restart();
+        EXPECT_EQ(card.fm_ids(), std::vector{kVault});
+    });
+}
+
+TEST(CardStoreError, OfAnFmAndOfTheBootLoader) {
+    in_child([] {
+        const TemporaryDirectory directory;
+        plan_mishap(Mishap::Fail, 0);
+        OperationalCard card(Properties{{"store", directory.file("store")}});
+        card.load("vault");
+        card.restart();
+        plan_mishap(Mishap::Fail, 1);
+        EXPECT_EQ(card.call(kVault, "put pin 0815").status, K7_ST_STORE_ERROR);
+        EXPECT_TRUE(card.host.wait_state(K7_STATE_FAILED));
+        plan_mishap(Mishap::Fail, 0);
+        card.restart();
+        plan_mishap(Mishap::Fail, 1);
+        EXPECT_EQ(card.host.mailbox(K7_BOOT_ERASE_SMFS).status, K7_ST_STORE_ERROR);
+        EXPECT_TRUE(card.host.wait_state(K7_STATE_FAILED));
+        plan_mishap(Mishap::Fail, 0);
+        card.restart();
+        EXPECT_EQ(card.call(kVault, "put pin 0815").text(), "stored pin");
+    });
+}
+
+} // namespace
+} // namespace k7::test
