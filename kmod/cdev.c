@@ -6,10 +6,12 @@
 #include <linux/fs.h>
 #include <linux/poll.h>
 #include <linux/slab.h>
+#include <linux/wait_bit.h>
 
 #include "regs.h"
 
 static DEFINE_IDA(k7_minors);
+static atomic_t k7_devices;	/* that are not released yet */
 
 /* ---- Channels ---- */
 
@@ -131,6 +133,19 @@ static void k7_device_release(struct device *dev)
 	pci_dev_put(k7->pdev);
 	kfree(k7->rings);
 	kfree(k7);
+	if (atomic_dec_and_test(&k7_devices))
+		wake_up_var(&k7_devices);
+}
+
+/**
+ * k7_devices_wait - wait until all devices are released
+ *
+ * The driver core may release a device after its driver has let go of it, and
+ * needs code of this module for that.
+ */
+void k7_devices_wait(void)
+{
+	wait_var_event(&k7_devices, !atomic_read(&k7_devices));
 }
 
 static void k7_device_init(struct k7_device *k7)
@@ -166,6 +181,7 @@ struct k7_device *k7_device_alloc(struct pci_dev *pdev)
 		kfree(k7);
 		return ERR_PTR(index);
 	}
+	atomic_inc(&k7_devices);
 	k7_device_init(k7);
 	k7->index = index;
 	k7->pdev = pci_dev_get(pdev);

@@ -313,6 +313,7 @@ extern struct pci_driver k7_pci_driver;
 struct k7_device *k7_device_alloc(struct pci_dev *pdev);
 int k7_device_add(struct k7_device *k7);
 void k7_device_del(struct k7_device *k7);
+void k7_devices_wait(void);
 void k7_channels_flush(struct k7_device *k7);
 
 /* state.c */

@@ -80,6 +80,7 @@ fail_class:
 static void __exit k7_exit(void)
 {
 	pci_unregister_driver(&k7_pci_driver);
+	k7_devices_wait();
 	unregister_chrdev_region(k7_devt, K7_MINORS);
 	class_unregister(&k7_class);
 }

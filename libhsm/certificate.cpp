@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 #include <ctime>
+#include <exception>
 
 #include <openssl/core_names.h>
 #include <openssl/pem.h>
@@ -42,6 +43,7 @@ std::string curve_text(EVP_PKEY *key) {
 struct PasswordRequest {
     const PasswordSource &source;
     bool asked = false;
+    std::exception_ptr error{}; ///< what the source threw: it must not fly through OpenSSL's frames
 };
 
 int give_password(char *buffer, int size, int /*writing*/, void *opaque) {
@@ -49,11 +51,16 @@ int give_password(char *buffer, int size, int /*writing*/, void *opaque) {
     request.asked = true;
     if (!request.source || size < 0)
         return -1;
-    const auto password = request.source();
-    if (!password || password->size() > static_cast<std::size_t>(size))
+    try {
+        const auto password = request.source();
+        if (!password || password->size() > static_cast<std::size_t>(size))
+            return -1;
+        std::ranges::copy(as_text(*password), buffer);
+        return static_cast<int>(password->size());
+    } catch (...) {
+        request.error = std::current_exception();
         return -1;
-    std::ranges::copy(as_text(*password), buffer);
-    return static_cast<int>(password->size());
+    }
 }
 
 std::string time_text(const ASN1_TIME *time) {
@@ -101,6 +108,8 @@ KeyPointer read_private_key(ByteView pem, const PasswordSource &password) {
     if (key)
         return key;
     const std::string reason = openssl_reason();
+    if (request.error)
+        std::rethrow_exception(request.error);
     if (request.asked && !password)
         throw bad("the signing key is encrypted", "give its password: --password-file, or at the prompt");
     if (request.asked)

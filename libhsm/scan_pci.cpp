@@ -24,6 +24,7 @@ using Access = std::unique_ptr<pci_access, CleanUp>;
 /// libpci's own handlers print, and exit() on an error.
 void ignore_message(char *, ...) {}
 
+/// Flies through libpci, which Debian builds with unwind tables; at worst what libpci held is lost.
 __attribute__((noreturn)) void throw_message(char *, ...) {
     throw Error(ErrorKind::failed, std::string("libpci cannot read ") + kSysfs);
 }

@@ -130,8 +130,10 @@ int sign(const Tool &tool, const Options &options) {
     require_option(options.image, "-o FM");
     require_option(options.key, "-k KEY");
     require_option(options.certificate, "-c CERT");
-    tool.line("mkfm (k7hsm) " K7HSM_VERSION);
-    tool.line("Processing ELF file " + options.elf);
+    if (!tool.quiet()) {
+        tool.line("mkfm (k7hsm) " K7HSM_VERSION);
+        tool.line("Processing ELF file " + options.elf);
+    }
     const hsm::Bytes elf = k7::tool::read_file(options.elf, "the ELF file");
     const hsm::FmHeader header = hsm::check_fm_elf(elf);
     const hsm::SecureBytes key = k7::tool::read_secret(options.key, "the signing key");

@@ -85,7 +85,8 @@ void BootLoader::start_firmware(k7_boot_mode mode, Gate::Ticket ticket) {
     firmware_.reset();
     card_.registers.next_generation();
     last_heartbeat_ = card_.registers.heartbeat();
-    last_beat_ = Clock::now();
+    last_tick_ = Clock::now();
+    missed_ticks_ = 0;
     boot_mode_ = mode;
     firmware_ = std::make_unique<Firmware>(card_, mode, ticket);
 }
@@ -102,15 +103,21 @@ void BootLoader::check_hardware() {
     stop_firmware();
 }
 
+// Counts ticks that this thread has seen pass without a beat and does not compare times: when the whole process was
+// stopped for a while, the firmware did not stand still, the world did.
 void BootLoader::check_watchdog() {
     if (!firmware_ || firmware_->ended())
         return;
+    const Clock::time_point now = Clock::now();
     const std::uint32_t heartbeat = card_.registers.heartbeat();
     if (heartbeat != last_heartbeat_ || firmware_->in_long_work()) {
         last_heartbeat_ = heartbeat;
-        last_beat_ = Clock::now();
-    } else if (Clock::now() - last_beat_ >= card_.options.watchdog) {
-        halt_hung_firmware();
+        last_tick_ = now;
+        missed_ticks_ = 0;
+    } else if (now - last_tick_ >= card_.options.watchdog_tick()) {
+        last_tick_ = now;
+        if (++missed_ticks_ * card_.options.watchdog_tick() >= card_.options.watchdog)
+            halt_hung_firmware();
     }
 }
 

@@ -48,7 +48,8 @@ class BootLoader {
     std::atomic<Registers::Clock::time_point> power_on_;
     std::atomic<bool> cold_{false}; ///< the reset that is under way was a power cycle
     std::uint32_t last_heartbeat_ = 0;
-    Registers::Clock::time_point last_beat_;
+    Registers::Clock::time_point last_tick_;
+    unsigned missed_ticks_ = 0;
     std::thread thread_;
 };
 

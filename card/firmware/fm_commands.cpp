@@ -35,7 +35,7 @@ void handle<K7_CMD_FM_LOAD_BEGIN>(Firmware &firmware, const Command &command) {
     if (firmware.upload() && firmware.upload()->channel() != command.channel)
         throw Error(K7_ST_BUSY, "another channel is loading an FM");
     firmware.upload().reset();
-    firmware.upload().emplace(command.channel, command.request);
+    firmware.upload() = FmUpload(command.channel, command.request);
 }
 
 template <>

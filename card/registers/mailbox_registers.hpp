@@ -54,7 +54,7 @@ class MailboxRegisters {
         const std::size_t size = std::min<std::size_t>(reply.size(), K7_MB_DATA_BYTES);
         std::copy_n(reply.begin(), size, data_.begin());
         length_ = static_cast<std::uint32_t>(size);
-        status_ = static_cast<std::uint32_t>(command_.tag) << 16 | status;
+        status_ = static_cast<std::uint32_t>(command_.tag) << 16 | static_cast<std::uint32_t>(status);
     }
 
   private:

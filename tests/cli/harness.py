@@ -15,7 +15,7 @@ import time
 import traceback
 
 TOP = pathlib.Path(__file__).resolve().parent.parent.parent
-BIN = TOP / "build" / "bin"
+BIN = TOP / os.environ.get("K7_BUILD", "build") / "bin"  # K7_BUILD=build/san tests the sanitized tools
 FMS = TOP / "build" / "fm"
 ESN = "0123-4567-89AB"
 LIMIT_S = 60
@@ -62,7 +62,8 @@ class Result:
 
 
 def environment(home):
-    return {"PATH": os.environ["PATH"], "HOME": str(home), "LC_ALL": "C", "NO_COLOR": "1"}
+    # ASan's dlopen() does not look beside the library that calls it, hence LD_LIBRARY_PATH.
+    return {"PATH": os.environ["PATH"], "HOME": str(home), "LC_ALL": "C", "LD_LIBRARY_PATH": str(BIN.parent / "lib")}
 
 
 def run(*arguments, stdin=b"", home="/nonexistent", user=None):

@@ -27,7 +27,7 @@ TEST(CardFault, LinkDownReadsAllOnes) {
 }
 
 TEST(CardFault, HangIsSeenAndThenHaltedByTheWatchdog) {
-    OperationalCard card(Properties{{"watchdog-ms", "600"}});
+    OperationalCard card(Properties{{"watchdog-ms", "2000"}});
     card.host.write(K7_REG_EVENT_STATUS, K7_EVENT_ALL);
     card.host.write(K7_REG_EVENT_MASK, K7_EVENT_STATE | K7_EVENT_FAULT);
     card.host.set("fault", "hang");

@@ -61,7 +61,7 @@ Container read_descriptor(int descriptor, const std::string &path, const std::st
             throw file_error(errno, "read " + what, path);
         used += static_cast<std::size_t>(size);
         if (used > kFileMax)
-            throw hsm::Error(hsm::ErrorKind::failed, path + " is too large for " + what).with_object(path);
+            throw file_error(EFBIG, "read " + what, path);
         if (size == 0)
             break;
     }

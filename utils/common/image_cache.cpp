@@ -42,7 +42,7 @@ std::string cache_image(const hsm::Fingerprint &fingerprint, hsm::ByteView image
         if (directory.empty())
             return {};
         std::filesystem::create_directories(directory);
-        const std::string path = file_in(directory, fingerprint);
+        std::string path = file_in(directory, fingerprint);
         write_file(path, image, kImageMode);
         return path;
     } catch (const std::exception &) {

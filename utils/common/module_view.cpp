@@ -75,6 +75,7 @@ std::string ModuleView::reason() const {
 std::vector<ModuleView> ask_modules(const std::vector<hsm::BoundCard> &cards, std::chrono::milliseconds timeout) {
     const auto until = std::chrono::steady_clock::now() + timeout;
     std::vector<std::future<ModuleView>> answers;
+    answers.reserve(cards.size());
     for (const hsm::BoundCard &card : cards)
         answers.push_back(ask_aside(card));
     std::vector<ModuleView> views;

@@ -104,7 +104,7 @@ void Tool::line(const std::string &text) const {
         std::cout << text << '\n';
 }
 
-void Tool::result(Json value) const {
+void Tool::result(const Json &value) const {
     if (!json_)
         return;
     Json whole = {{"schema", kJsonSchema}};

@@ -47,7 +47,7 @@ class Tool {
     /// A line of the result on stdout, unless the result is JSON.
     void line(const std::string &text) const;
     /// The result as JSON, with --json. The schema number is added.
-    void result(Json value) const;
+    void result(const Json &value) const;
 
   private:
     int report(const hsm::Error &error) const;

@@ -8,8 +8,17 @@ driver=/sys/bus/pci/drivers/k7hsm
 address=0000:01:00.0
 device=/sys/bus/pci/devices/$address
 
-load() { insmod /lib/modules/k7hsm.ko; }
-works() { ./ioctl_test --node "${2:-$card}" request; }
+# The card's node: a new one while anything, a debugging kernel for example, holds on to the old one.
+find_card() {
+	name=$(ls $device/k7hsm 2>/dev/null)
+	card=/dev/${name:-none}
+}
+no_node() {
+	if [ -e "$card" ]; then not_ok "$1: $card is there"; else ok "$1"; fi
+}
+load() { insmod /lib/modules/k7hsm.ko && find_card; }
+state_is() { sysfs_is card_state "$1" "${card#/dev/}"; }
+works() { find_card && ./ioctl_test --node "$card" request; }
 log_has() { dmesg | grep -q "$1"; }
 error() { qmp human-monitor-command "{\"command-line\": \"pcie_aer_inject_error $*\"}"; }
 
@@ -18,7 +27,7 @@ exec 3<>$card
 if rmmod k7hsm 2>/dev/null; then not_ok 'a module in use was unloaded'; else ok 'a module in use stays'; fi
 exec 3>&-
 check 'an unused one can be unloaded' rmmod k7hsm
-[ -e $card ] && not_ok 'the node is still there' || ok 'the node has gone'
+no_node 'the node has gone'
 for round in 1 2 3 4 5 6 7 8 9 10; do
 	load && rmmod k7hsm || not_ok "round $round of loading and unloading"
 done
@@ -27,37 +36,36 @@ check 'it works' works
 
 # A card that halts before the driver comes.
 set_fault hang
-wait_for 'the card halts' 20 sysfs_is card_state halted
+wait_for 'the card halts' 20 state_is halted
 check 'unload from a halted card' rmmod k7hsm
 check 'load on a halted card' load
-sysfs_is card_state halted && ok 'it is seen as halted' || not_ok "it is seen as $(sysfs card_state)"
+check 'it is seen as halted' state_is halted
 set_fault none
 usleep 500000
-check 'and a reset mends it' ./ioctl_test reset
+check 'and a reset mends it' ./ioctl_test --node "$card" reset
 
 # A card that is not there.
 check 'unload' rmmod k7hsm
 set_fault link-down
 usleep 500000
 check 'load with a dead link' load
-[ -e $card ] && not_ok 'there is a node for a dead card' || ok 'no node for a dead card'
+no_node 'no node for a dead card'
 set_fault none
 usleep 500000
 check 'bound when the link is back' sh -c "echo $address >$driver/bind"
 check 'works' works
 
 # Remove and rescan, with a file open: the number is not given away.
+find_card
+old=$card
 exec 3<>$card
 echo 1 >$device/remove
-[ -e $card ] && not_ok 'the node is still there after remove' || ok 'the node goes with the device'
+no_node 'the node goes with the device'
 echo 1 >/sys/bus/pci/rescan
-wait_for 'the card comes back under another number' 5 test -c /dev/k7pf1
-check 'and works' works - /dev/k7pf1
+wait_for 'the card comes back' 5 works
+find_card
+if [ "$card" != "$old" ]; then ok 'under another number'; else not_ok 'the number of an open file was given away'; fi
 exec 3>&-
-echo $address >$driver/unbind
-echo $address >$driver/bind
-wait_for 'with its old number when nobody has that open' 5 test -c $card
-check 'works there' works
 
 # Suspend: nothing survives but what the card stores, and everything works again.
 if [ -w /sys/power/pm_test ]; then

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// A hostile guest: register accesses, ring entries, resets and faults in any order, against a whole card. The input is
+// a list of operations of eight bytes each.
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "card/k7card.h"
+#include "k7/hw.h"
+
+namespace {
+
+constexpr std::uint64_t kMemorySize = 0x80000;
+
+struct Guest {
+    std::mutex mutex;
+    std::vector<std::uint8_t> memory = std::vector<std::uint8_t>(kMemorySize);
+    k7card *card = nullptr;
+};
+
+int dma_read(void *opaque, std::uint64_t address, void *buffer, std::size_t size) {
+    auto &guest = *static_cast<Guest *>(opaque);
+    const std::scoped_lock lock(guest.mutex);
+    if (address > kMemorySize || size > kMemorySize - address)
+        return -1;
+    std::memcpy(buffer, guest.memory.data() + address, size);
+    return 0;
+}
+
+int dma_write(void *opaque, std::uint64_t address, const void *buffer, std::size_t size) {
+    auto &guest = *static_cast<Guest *>(opaque);
+    const std::scoped_lock lock(guest.mutex);
+    if (address > kMemorySize || size > kMemorySize - address)
+        return -1;
+    std::memcpy(guest.memory.data() + address, buffer, size);
+    return 0;
+}
+
+void interrupt(void *, unsigned vector) {
+    if (vector >= K7CARD_VECTORS)
+        std::abort();
+}
+
+/// One operation of the input.
+struct Operation {
+    std::uint8_t kind;
+    std::uint8_t small;
+    std::uint16_t where;
+    std::uint32_t value;
+};
+static_assert(sizeof(Operation) == 8);
+
+void write(Guest &guest, std::uint64_t offset, std::uint32_t value) {
+    k7card_mmio_write(guest.card, offset, value, 4);
+}
+
+// Without help a fuzzer hardly ever sets up a ring.
+void enable_ring(Guest &guest, unsigned ring) {
+    const std::uint64_t base = K7_REG_RING(ring);
+    write(guest, base + K7_RING_SQ_BASE_LO, ring * 0x2000);
+    write(guest, base + K7_RING_CQ_BASE_LO, ring * 0x2000 + 0x1000);
+    write(guest, base + K7_RING_SIZE, 16);
+    write(guest, base + K7_RING_VECTOR, 1 + ring);
+    write(guest, base + K7_RING_CONTROL, K7_RING_ENABLE);
+}
+
+// A word of a submission entry, where enable_ring() puts the rings.
+void poke_entry(Guest &guest, const Operation &operation) {
+    const std::scoped_lock lock(guest.mutex);
+    const std::size_t at = (operation.small & 15u) * 0x2000u + operation.where % 0x400u / 4 * 4;
+    std::memcpy(guest.memory.data() + at, &operation.value, sizeof(operation.value));
+}
+
+void play(Guest &guest, const Operation &operation) {
+    constexpr std::array kFaults{"none",       "link-down",       "hang",        "hang-mailbox",
+                                 "lose-irq:2", "drop-completion", "dma-error:3", "hardware-failed"};
+    switch (operation.kind % 8) {
+    case 0:
+        return k7card_mmio_write(guest.card, operation.where, operation.value,
+                                 operation.small % 2 ? 4 : operation.small);
+    case 1:
+        k7card_mmio_read(guest.card, operation.where, operation.small % 2 ? 4 : operation.small);
+        return;
+    case 2:
+        return enable_ring(guest, operation.small % K7_RING_MAX);
+    case 3:
+    case 4:
+        return poke_entry(guest, operation);
+    case 5:
+        return write(guest, K7_REG_RING(operation.small % K7_RING_MAX) + K7_RING_SQ_TAIL, operation.value % 18);
+    case 6:
+        k7card_set_property(guest.card, "fault", kFaults[operation.small % kFaults.size()], nullptr, 0);
+        return;
+    default:
+        if (operation.small % 4 == 0)
+            return k7card_reset(guest.card, static_cast<k7card_reset_kind>(operation.small / 4 % 3));
+        std::this_thread::sleep_for(std::chrono::microseconds(operation.small));
+    }
+}
+
+bool wait_operational(Guest &guest) {
+    for (int i = 0; i < 100000; ++i) {
+        if (K7_STATE_GET(k7card_mmio_read(guest.card, K7_REG_STATE, 4)) == K7_STATE_OPERATIONAL)
+            return true;
+        std::this_thread::sleep_for(std::chrono::microseconds(100));
+    }
+    return false;
+}
+
+} // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size) {
+    Guest guest;
+    const k7card_host host{sizeof(k7card_host), K7CARD_ABI, &guest,  dma_read, dma_write,
+                           interrupt,           nullptr,    nullptr, nullptr};
+    guest.card = k7card_create(&host, nullptr, 0, nullptr, 0);
+    if (!guest.card || !wait_operational(guest))
+        std::abort();
+    for (std::size_t at = 0; at + sizeof(Operation) <= size && at < 256 * sizeof(Operation); at += sizeof(Operation)) {
+        Operation operation;
+        std::memcpy(&operation, data + at, sizeof(operation));
+        play(guest, operation);
+    }
+    // Whatever happened, a power cycle brings the card back.
+    k7card_reset(guest.card, K7CARD_RESET_POWER);
+    if (!wait_operational(guest))
+        std::abort();
+    k7card_destroy(guest.card);
+    return 0;
+}
