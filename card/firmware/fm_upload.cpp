@@ -15,7 +15,7 @@ static_assert(sizeof(k7_fm_load) == 48);
 constexpr std::size_t kLabelSize = sizeof(k7_fm_load::label);
 
 std::string label_of(const k7_fm_load &load) {
-    const std::string label(load.label, ::strnlen(load.label, kLabelSize));
+    std::string label(load.label, ::strnlen(load.label, kLabelSize));
     if (std::any_of(label.begin(), label.end(), [](char c) { return c < ' ' || c > '~'; }))
         throw Error(K7_ST_BAD_FIELD, "the certificate's label is not printable ASCII");
     return label;

@@ -57,7 +57,8 @@ inline void store(std::byte *at, std::uint32_t value) {
 }
 
 inline const Op *moved(const Op *op, std::uint32_t distance) {
-    return reinterpret_cast<const Op *>(Budget::place(op) + to_signed(distance));
+    // The distance may lead out of the array until the limit is checked: integers may do that, pointers may not.
+    return reinterpret_cast<const Op *>(Budget::place(op) + to_signed(distance)); // NOLINT(performance-no-int-to-ptr)
 }
 
 /// Bytes that a load or store instruction accesses: its funct3 says.

@@ -44,8 +44,8 @@ def fm_ids_that_are_none(card):
 def cards_that_are_none(card):
     for tool, *arguments in (("fmrecover", "--fm", "--yes"), ("k7reset",)):
         run(tool, *arguments, "/dev/k7pf77").refuses(3, "no such node", "enquiry")
-        run(tool, *arguments, "/dev/null").refuses(2, "/dev/null is not a K7 card")
-        run(tool, *arguments, card.directory).refuses(2, "is not a K7 card")
+        run(tool, *arguments, "/dev/null").refuses(3, "/dev/null is not a K7 card")
+        run(tool, *arguments, card.directory).refuses(3, "is not a K7 card")
         run(tool, *arguments, "card").refuses(2, "names no card")
         run(tool, *arguments, "sim:/no/such/place/store").refuses(1, "/no/such/place/store")
         run(tool, *arguments, f"sim:{card.store},esn=FFFF-FFFF-FFFFF").refuses(1, "esn")

@@ -191,8 +191,8 @@ TEST(HsmErrors, FmIds) {
 }
 
 TEST(HsmErrors, SelectorsThatNameNoCard) {
-    EXPECT_EQ(error_of([] { Card::open("/dev/null"); }).kind(), ErrorKind::usage);
-    EXPECT_EQ(error_of([] { Card::open("/dev"); }).kind(), ErrorKind::usage);
+    EXPECT_EQ(error_of([] { Card::open("/dev/null"); }).kind(), ErrorKind::not_found);
+    EXPECT_EQ(error_of([] { Card::open("/dev"); }).kind(), ErrorKind::not_found);
     EXPECT_EQ(error_of([] { Card::open("/dev/k7pf99"); }).kind(), ErrorKind::not_found);
     EXPECT_EQ(error_of([] { Card::open("nonsense"); }).kind(), ErrorKind::usage);
     EXPECT_EQ(error_of([] { Card::open("sim:,esn"); }).kind(), ErrorKind::usage);
