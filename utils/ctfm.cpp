@@ -138,7 +138,6 @@ int delete_fm(const Context &context) {
     if (!gone)
         throw hsm::Error(hsm::ErrorKind::failed, "not verified: the card still lists FM " + to_string(id));
     tool.line("FM " + to_string(id) + " (" + fm->product + ") was deleted; verified.");
-    tool.line("A running copy of it ends with the next restart: k7reset " + context.card.name());
     tool.result({{"card", context.card.name()}, {"deleted", to_json(*fm)}, {"verified", true}});
     return k7::tool::kExitDone;
 }

@@ -6,6 +6,7 @@
 #include "utils/common/audit.hpp"
 #include "utils/common/confirm.hpp"
 #include "utils/common/describe.hpp"
+#include "utils/common/openers.hpp"
 #include "utils/common/progress.hpp"
 #include "utils/common/tool.hpp"
 
@@ -46,6 +47,15 @@ std::string loss_text(const Options &options, const hsm::CardStatus &status) {
                 counted(status.smfs_directories, "directory", "directories") + ", " +
                 counted(status.smfs_used, "byte") + ". Keys in it are gone for good\n";
     return text;
+}
+
+/// Who else works with the card: their requests end with an error. Not a reason to refuse, since what hangs on a dead
+/// card holds it open.
+std::string openers_text(const hsm::Card &card) {
+    std::string text;
+    for (const std::string &opener : k7::tool::openers(card.name()))
+        text += (text.empty() ? "Open in: " : ", ") + opener;
+    return text.empty() ? text : text + ". Their requests will end with an error.\n";
 }
 
 std::string action_text(const Options &options) {
@@ -140,7 +150,9 @@ int work(const Tool &tool, const Options &options) {
     hsm::Card card = hsm::Card::open(options.card);
     const hsm::Identity identity = card.identity();
     const hsm::CardStatus before = card.status();
-    const std::string text = card_text(card, identity, before) + "Will be lost:\n" + loss_text(options, before);
+    const std::string others = openers_text(card);
+    const std::string text =
+        card_text(card, identity, before) + others + "Will be lost:\n" + loss_text(options, before);
     Json result = {{"card", card.name()}, {"identity", to_json(identity)}, {"before", to_json(before)}};
     result["action"] = action_text(options);
     if (options.dry_run) {
@@ -151,7 +163,7 @@ int work(const Tool &tool, const Options &options) {
     }
     confirm(options, text, identity);
     if (options.yes)
-        tool.detail("erasing on card " + identity.esn + " (" + card.name() + ")");
+        tool.detail(others + "erasing on card " + identity.esn + " (" + card.name() + ")");
     try {
         const hsm::CardStatus after = recover(tool, options, card, before);
         k7::tool::audit(tool.name(), identity.esn, action_text(options), "verified");

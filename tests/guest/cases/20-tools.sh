@@ -36,6 +36,17 @@ check_status 'and may not reset' 5 su operator -s /bin/sh -c "k7reset $card"
 # Without a terminal, destructive work needs --yes.
 check_status 'fmrecover asks' 6 fmrecover --smfs $card
 
+# Who has the card open is named; what was done is in the system log.
+sleep 60 3<$card &
+holder=$!
+check 'fmrecover with the card open elsewhere' fmrecover --fm --dry-run $card
+says 'names who has it open' "sleep (pid $holder)"
+kill $holder
+syslogd -O /tmp/messages
+usleep 200000
+check 'fmrecover' fmrecover --fm --yes $card
+wait_for 'one line in the system log' 5 grep "fmrecover.*esn=$esn action=erase-fm .*result=verified" /tmp/messages
+
 # Load, restart, call, delete.
 check 'load' ctfm load -f /fm/echo.fm -c $certificate
 says 'a restart is needed' Restart
