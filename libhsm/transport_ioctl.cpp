@@ -55,7 +55,8 @@ bool is_other_device(const struct stat &status) {
 }
 
 Error not_a_card(const std::string &node) {
-    return Error(ErrorKind::not_found, node + " is not a K7 card", "cards are /dev/k7pf0, /dev/k7pf1, ...: see `enquiry`")
+    return Error(ErrorKind::not_found, node + " is not a K7 card",
+                 "cards are /dev/k7pf0, /dev/k7pf1, ...: see `enquiry`")
         .with_object(node)
         .with_errno(ENOTTY);
 }
