@@ -149,8 +149,9 @@ Shown show_modules(const Tool &tool, const std::vector<std::uint32_t> &numbers,
         shown.modules.push_back(module_json(*module));
         shown.all_healthy = shown.all_healthy && module->healthy();
         shown.any_present = true;
-        if (module->contact == k7::tool::Contact::no_access)
-            tool.note(module->contact_text);
+        // The field's "unknown" does not say why the card was not heard.
+        if (module->contact != k7::tool::Contact::answered)
+            tool.note("Module #" + std::to_string(number) + ": " + module->reason());
     }
     return shown;
 }

@@ -31,9 +31,14 @@ int counter(const Context &context, const std::string &name) {
     return std::atoi(first_line(context.sysfs + "/counters/" + name).c_str());
 }
 
+void settle() {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1000));
+}
+
 /// Back to a card that works, whatever a test has left behind.
 void restore(Context &context, const Node &node) {
     set_fault(context, "none");
+    settle();
     const bool up = eventually(15, [&] { return node.reset(K7_RESET_CARD) == 0; });
     context.tap.check(up && node.state() == K7_STATE_OPERATIONAL && node.nop() == 0, "a card reset mends it");
 }
@@ -79,10 +84,6 @@ class Blocked {
     double done_at_ = 0;
     std::thread thread_;
 };
-
-void settle() {
-    std::this_thread::sleep_for(std::chrono::milliseconds(500));
-}
 
 } // namespace
 
@@ -375,6 +376,7 @@ void test_lost_completion(Context &context) {
     tap.result(-ETIMEDOUT, node.nop(), "the default timeout");
     tap.check(counter(context, "timeouts") == timeouts + 2, "both are counted");
     set_fault(context, "none");
+    settle();
     tap.check(eventually(10, [&] { return node.info().generation > generation && node.nop() == 0; }),
               "the driver has restarted the firmware");
 }
