@@ -372,9 +372,11 @@ void test_lost_completion(Context &context) {
     tap.check(watch.milliseconds() >= 190, "is kept");
     tap.within(watch.milliseconds(), 1000, "and not exceeded");
     tap.check(node.info().generation == generation, "impatience resets nothing");
-    watch = Stopwatch();
-    tap.result(-ETIMEDOUT, node.nop(), "the default timeout");
-    tap.check(counter(context, "timeouts") == timeouts + 2, "both are counted");
+    tap.check(counter(context, "timeouts") == timeouts + 1, "but is counted");
+    // The first request becomes overdue a little before the second: whether the second times out, or is ended by the
+    // restart that the first one causes, depends on when the driver looks.
+    const int error = node.nop();
+    tap.check(error == -ETIMEDOUT || error == -ECANCELED, "the default timeout, or the restart, ends a request");
     set_fault(context, "none");
     settle();
     tap.check(eventually(10, [&] { return node.info().generation > generation && node.nop() == 0; }),
