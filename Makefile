@@ -61,7 +61,7 @@ QUIET_GEN = @echo "  GEN      $@";
 endif
 
 PARTS := card libhsm utils fmsdk kmod card/qemu tests
-include $(wildcard $(PARTS:%=%/build.mk))
+include $(PARTS:%=%/build.mk)
 
 -include $(shell [ -d $(O) ] && find $(O) -name '*.d' -not -path '*/kmod/*')
 

@@ -70,7 +70,11 @@ wait_for() {
 
 # qmp COMMAND JSON: carried out by the runner on the host; wait for its effect with wait_for.
 qmp() { echo "@qmp $*"; }
-set_fault() { qmp qom-set "{\"path\": \"/machine/peripheral/${2:-card0}\", \"property\": \"fault\", \"value\": \"$1\"}"; }
+# set_fault FAULT [CARD]: ends when the card plays it. The guest cannot see that, so it gives the host a second.
+set_fault() {
+	qmp qom-set "{\"path\": \"/machine/peripheral/${2:-card0}\", \"property\": \"fault\", \"value\": \"$1\"}"
+	sleep 1
+}
 
 sysfs() { cat "/sys/class/k7hsm/${2:-k7pf0}/$1"; }
 sysfs_is() { [ "$(sysfs "$1" "$3")" = "$2" ]; }

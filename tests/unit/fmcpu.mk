@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Tests of the FM CPU. They link its objects and not the card, so they need nothing of the rest.
 
-include card/fm/flags.mk
-
 FMCPU_OBJECTS := $(patsubst %.cpp,$(O)/%.o,$(wildcard card/fm/*.cpp))
 FMCPU_TEST_OBJECTS := $(patsubst %.cpp,$(O)/%.o,$(wildcard tests/unit/fmcpu_*.cpp))
 

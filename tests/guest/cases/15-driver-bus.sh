@@ -41,17 +41,14 @@ check 'unload from a halted card' rmmod k7hsm
 check 'load on a halted card' load
 check 'it is seen as halted' state_is halted
 set_fault none
-sleep 1
 check 'and a reset mends it' ./ioctl_test --node "$card" reset
 
 # A card that is not there.
 check 'unload' rmmod k7hsm
 set_fault link-down
-sleep 1
 check 'load with a dead link' load
 no_node 'no node for a dead card'
 set_fault none
-sleep 1
 check 'bound when the link is back' sh -c "echo $address >$driver/bind"
 check 'works' works
 

@@ -4,7 +4,6 @@
 
 back_to_work() {
 	set_fault none
-	sleep 1
 	wait_for "after $1: the card can be reset" 20 k7reset --kind card $card
 	check "after $1: healthy again" enquiry --check
 }
@@ -17,7 +16,6 @@ check 'load echo' load_and_restart echo
 
 # hang: the firmware stops; its watchdog halts it.
 set_fault hang
-sleep 1
 timed fmcall a000 --text x
 bounded 'a call of hung firmware' 12000
 wait_for 'hang: the card halts' 10 sysfs_is card_state halted
@@ -28,7 +26,6 @@ back_to_work hang
 
 # hang-mailbox: not even the boot loader answers.
 set_fault hang-mailbox
-sleep 1
 timed enquiry
 bounded 'enquiry without a boot loader' 5000
 says 'and it says why it knows nothing' 'did not answer in time'
@@ -39,7 +36,6 @@ back_to_work hang-mailbox
 
 # lose-irq: completions come, interrupts do not.
 set_fault lose-irq
-sleep 1
 timed fmcall a000 --text 'no interrupt'
 [ $status = 0 ] && ok 'a lost interrupt loses no reply' || not_ok "a lost interrupt: status $status"
 bounded 'that call' 15000
@@ -47,7 +43,6 @@ back_to_work lose-irq
 
 # drop-completion: the reply never comes.
 set_fault drop-completion
-sleep 1
 timed fmcall a000 --text 'no completion'
 [ $status -ne 0 ] && ok 'a dropped completion is an error' || not_ok 'a dropped completion went unnoticed'
 bounded 'that call' 20000
@@ -55,7 +50,6 @@ back_to_work drop-completion
 
 # dma-error: the card cannot reach memory.
 set_fault dma-error
-sleep 1
 timed fmcall a000 --text 'no dma'
 [ $status -ne 0 ] && ok 'a DMA error is an error' || not_ok 'a DMA error went unnoticed'
 bounded 'that call' 20000
@@ -77,7 +71,6 @@ timed enquiry
 bounded 'enquiry of a card that is gone' 3000
 check 'the module can be removed' rmmod k7hsm
 set_fault none
-sleep 1
 check 'and loaded again' load_driver
 wait_for 'healthy again' 10 enquiry --check
 
