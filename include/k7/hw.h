@@ -35,19 +35,23 @@
 #define K7_REG_PAYLOAD_MAX	0x001c	/* R: bytes of request and of reply, at most */
 #define K7_REG_CHANNEL_MAX	0x0020	/* R: channel ids are 1 .. this */
 #define K7_REG_HEARTBEAT	0x0024	/* R: counts while the firmware is alive */
+#define K7_REG_BULK_MAX		0x0028	/* R: bytes of a request whose payload is a list, at most; 0: none */
 #define K7_REG_ESN		0x0030	/* R: 16 bytes ASCII, padded with 0 */
 #define K7_REG_EVENT_STATUS	0x0040	/* R, write 1 to clear: K7_EVENT_* */
 #define K7_REG_EVENT_MASK	0x0044	/* RW: events that raise vector 0; 0 after reset */
+#define K7_REG_INTX		0x0048	/* R: vectors raised since the last read, a bit each; see below */
 
 #define K7_MAGIC		0x5348374b	/* "K7HS" read as bytes */
 #define K7_VERSION_MAJOR	1
-#define K7_VERSION_MINOR	0
+#define K7_VERSION_MINOR	1
 #define K7_VERSION		((K7_VERSION_MAJOR << 16) | K7_VERSION_MINOR)
 #define K7_VERSION_GET_MAJOR(v)	((v) >> 16)
 #define K7_ESN_SIZE		16
 
 #define K7_FEATURE_FM		(1u << 0)	/* runs Functionality Modules */
 #define K7_FEATURE_SMFS		(1u << 1)	/* has a Secure Memory File System */
+#define K7_FEATURE_ARM		(1u << 2)	/* rings: K7_RING_ON_DEMAND and K7_RING_DOORBELL */
+#define K7_FEATURE_BULK		(1u << 3)	/* requests may have a list of segments: K7_SQE_LIST */
 
 #define K7_STATE_GET(v)		((v) & 0xff)
 #define K7_REASON_GET(v)	(((v) >> 8) & 0xff)
@@ -89,6 +93,15 @@ enum k7_reason {
 #define K7_EVENT_ALL		0x3fu
 #define K7_VECTOR_EVENTS	0
 #define K7_VECTOR_RING(n)	(1 + (n))
+
+/*
+ * Interrupts go out as MSI-X, as MSI, or over the INTx line, whichever the host
+ * has enabled. MSI and INTx have no table: a host that gives the card fewer
+ * messages than vectors sets VECTOR of its rings accordingly. The INTx line is
+ * up while bits of K7_REG_INTX are set; reading the register clears it, which
+ * lets the line go, and tells a handler on a shared line whether this card
+ * called: 0 means it did not. With MSI-X or MSI the register reads as 0.
+ */
 
 /* ---- Boot loader mailbox: no DMA, no interrupt needed ----
  *
@@ -161,26 +174,70 @@ enum k7_boot_mode {
 #define K7_RING_CQ_HEAD		0x24	/* W: doorbell */
 #define K7_RING_SQ_HEAD		0x28	/* R */
 #define K7_RING_CQ_TAIL		0x2c	/* R */
+#define K7_RING_DOORBELL	0x30	/* W: SQ tail, CQ head and arming in one write: K7_DOORBELL() */
 #define K7_RING_ENABLE		(1u << 0)
+#define K7_RING_ON_DEMAND	(1u << 1)	/* in CONTROL, with ENABLE: interrupt only when armed */
 #define K7_RING_ENABLED		(1u << 0)
 #define K7_RING_ERROR		(1u << 1)
 #define K7_RING_ALIGN		4096
+
+/*
+ * Interrupts on demand. A ring enabled with K7_RING_ON_DEMAND raises its vector
+ * only when it is armed: a doorbell with K7_DOORBELL_ARM asks for one interrupt as
+ * soon as a completion is there that the CQ head of the same write does not count
+ * as consumed, be it already there or yet to come. The interrupt disarms. A host
+ * that polls for a while and arms before it sleeps gets no interrupt that it does
+ * not need. Without K7_RING_ON_DEMAND every completion interrupts (coalesced).
+ *
+ * A doorbell takes the CQ head first, then the SQ tail, then arms. Short commands
+ * may be complete when the write returns. SQ_TAIL and CQ_HEAD stay as they are for
+ * hosts that write them one by one.
+ */
+#define K7_DOORBELL(sq_tail, cq_head)	((sq_tail) | ((cq_head) << 16))
+#define K7_DOORBELL_TAIL_GET(v)		((v) & 0xfff)
+#define K7_DOORBELL_HEAD_GET(v)		(((v) >> 16) & 0xfff)
+#define K7_DOORBELL_ARM			(1u << 31)
 
 /* Largest request and reply payload in bytes, the value of PAYLOAD_MAX of this card. */
 #define K7_PAYLOAD_MAX		0x10000
 #define K7_CHANNEL_MAX		1024
 
+/*
+ * A request payload in pieces (K7_SQE_LIST): the card reads @in_segments entries of
+ * struct k7_segment at @in_addr (8-byte aligned), then the pieces one after the
+ * other. Their lengths add up to @in_len, no piece is empty. Only commands whose
+ * in_max in commands.def is above PAYLOAD_MAX take more than PAYLOAD_MAX bytes.
+ */
+#define K7_BULK_MAX		0x400000	/* value of BULK_MAX of this card */
+#define K7_SEGMENTS_MAX		1024
+
+/**
+ * struct k7_segment - a piece of a request payload, 16 bytes
+ * @addr:	bus address; the card only reads
+ * @len:	bytes, not 0
+ * @reserved:	0
+ */
+struct k7_segment {
+	__le64 addr;
+	__le32 len;
+	__le32 reserved;
+};
+
+#define K7_SQE_LIST		(1u << 0)	/* in k7_sqe.flags: the request payload is a list */
+
 /**
  * struct k7_sqe - submission entry, 64 bytes
  * @opcode:	K7_CMD_* (include/k7/commands.def)
- * @flags:	0
+ * @flags:	K7_SQE_*
  * @tag:	chosen by the driver, repeated in the completion; unique in flight on a ring
  * @channel:	channel that the request belongs to, 1 .. CHANNEL_MAX; 0: the driver itself
- * @in_len:	bytes of request payload at @in_addr, 0 .. PAYLOAD_MAX
+ * @in_len:	bytes of request payload at @in_addr, 0 .. PAYLOAD_MAX (K7_SQE_LIST: BULK_MAX)
  * @in_addr:	bus address; the card only reads
  * @out_addr:	bus address; the card only writes, at most @out_len bytes
  * @out_len:	room for the reply payload, 0 .. PAYLOAD_MAX
  * @arg:	arguments of the command
+ * @in_segments: K7_SQE_LIST: number of segments at @in_addr, 1 .. K7_SEGMENTS_MAX; else 0
+ * @reserved:	0
  */
 struct k7_sqe {
 	__le16 opcode;
@@ -192,7 +249,8 @@ struct k7_sqe {
 	__le64 out_addr;
 	__le32 out_len;
 	__le32 arg[4];
-	__le32 reserved[3];
+	__le32 in_segments;
+	__le32 reserved[2];
 };
 
 /**

@@ -23,9 +23,11 @@
  *   EMSGSIZE    a payload is longer than k7_ioc_info.payload_max
  *   EPERM       CAP_SYS_ADMIN is missing (commands of access ADMIN, erase, reset)
  *   EBADF       the file was not opened for writing (likewise)
- *   EBUSY       another process holds what is needed (an erase or reset is running)
+ *   EBUSY       another process holds what is needed (an erase or reset is running,
+ *               or another file has claimed the card)
  *   ENOMEM      no memory
- *   EAGAIN      the card is being reset: try again
+ *   EAGAIN      the card is being reset: try again. On a file opened with O_NONBLOCK
+ *               also: it would have to wait
  *   EINTR       a signal came; a request that was already sent is abandoned
  *   EHOSTDOWN   the card's firmware is not running (halted, failed, tampered, or
  *               in the boot loader): K7_IOC_QUERY tells why
@@ -39,8 +41,13 @@
  * An error that the card itself reports is no errno: the ioctl returns 0 and
  * card_status holds the card's status code (include/k7/status.h), not 0.
  *
- * poll(): EPOLLPRI when an event waits (K7_IOC_EVENT), EPOLLERR | EPOLLHUP when
- * the card is gone for good.
+ * poll(): EPOLLPRI when an event waits (K7_IOC_EVENT), EPOLLIN when a completion
+ * waits (K7_IOC_COLLECT), EPOLLOUT when K7_IOC_SUBMIT takes a submission,
+ * EPOLLERR | EPOLLHUP when the card is gone for good.
+ *
+ * Three ways to send a request, with the same checks and permissions:
+ * K7_IOC_REQUEST waits for its reply; K7_IOC_SUBMIT and K7_IOC_COLLECT send and
+ * take many at once; io_uring sends them as K7_URING_CMD_REQUEST.
  */
 #ifndef _UAPI_LINUX_K7HSM_H
 #define _UAPI_LINUX_K7HSM_H
@@ -49,7 +56,7 @@
 #include <linux/types.h>
 
 /* Raised when something is added; nothing that was there ever changes. */
-#define K7HSM_ABI_LEVEL		1
+#define K7HSM_ABI_LEVEL		2
 
 /**
  * enum k7_driver_state - life cycle of the driver's side of a card
@@ -69,6 +76,11 @@ enum k7_driver_state {
 	K7_DRIVER_DEAD = 5,
 };
 
+#define K7_DRIVER_HAS_SUBMIT	(1u << 0)	/* K7_IOC_SUBMIT and K7_IOC_COLLECT */
+#define K7_DRIVER_HAS_URING	(1u << 1)	/* K7_URING_CMD_REQUEST (the kernel has io_uring) */
+#define K7_DRIVER_HAS_BULK	(1u << 2)	/* payloads up to bulk_max, where the command takes them */
+#define K7_DRIVER_HAS_CLAIM	(1u << 3)	/* K7_IOC_CLAIM */
+
 /**
  * struct k7_ioc_info - what the driver knows, without asking the card (136 bytes)
  * @size:	in: sizeof(struct k7_ioc_info); out: bytes filled
@@ -87,6 +99,10 @@ enum k7_driver_state {
  * @channel:	out: number of this file's channel
  * @esn:	out: electronic serial number, padded with 0
  * @pci_address: out: domain in 31:16, bus in 15:8, slot and function in 7:0
+ * @driver_features: out: K7_DRIVER_HAS_*
+ * @bulk_max:	out: largest request payload in bytes of a command with K7_COMMAND_BULK
+ * @in_flight_max: out: submissions of this file that can wait to be collected, at most
+ * @claimed:	out: 0: nobody has claimed the card; 1: this file; 2: another file
  * @reserved:	0
  *
  * K7_IOC_INFO works in every state, also when the card is gone. Any open file.
@@ -107,7 +123,11 @@ struct k7_ioc_info {
 	__u32 channel;
 	char esn[16];
 	__u32 pci_address;
-	__u32 reserved[9];
+	__u32 driver_features;
+	__u32 bulk_max;
+	__u32 in_flight_max;
+	__u32 claimed;
+	__u32 reserved[5];
 };
 
 #define K7_QUERY_IDENTITY	1	/* reply: struct k7_identity (include/k7/payload.h) */
@@ -148,7 +168,9 @@ struct k7_ioc_query {
  * @arg:	in: arguments of the command
  * @in_addr:	in: request payload, @in_len bytes
  * @out_addr:	in: where the reply payload goes
- * @in_len:	in: bytes of request payload
+ * @in_len:	in: bytes of request payload, at most payload_max of K7_IOC_INFO, or bulk_max
+ *		for a command with K7_COMMAND_BULK: then the card reads the caller's pages
+ *		themselves, which must not be changed before the ioctl has returned
  * @out_len:	in: bytes of room at @out_addr; out: bytes of reply written there
  * @card_status: out: status code of the card, 0: success. With an error the reply
  *		payload is text that says why
@@ -264,6 +286,175 @@ struct k7_ioc_event {
 	__u32 reserved[3];
 };
 
+#define K7_COMMAND_ADMIN	(1u << 0)	/* needs CAP_SYS_ADMIN and a file opened for writing */
+#define K7_COMMAND_OPERATIONAL	(1u << 1)	/* works in card state OPERATIONAL only */
+#define K7_COMMAND_BULK		(1u << 2)	/* takes payloads up to bulk_max */
+#define K7_COMMAND_PERMITTED	(1u << 3)	/* this caller may send it on this file now */
+
+/**
+ * struct k7_command_info - a command that can be sent (48 bytes)
+ * @opcode:	value for k7_ioc_request.opcode and k7_submission.opcode
+ * @flags:	K7_COMMAND_*
+ * @in_min:	bytes of request payload, at least
+ * @in_max:	bytes of request payload, at most
+ * @name:	name as in include/k7/commands.def, padded with 0
+ * @reserved:	0
+ */
+struct k7_command_info {
+	__u32 opcode;
+	__u32 flags;
+	__u32 in_min;
+	__u32 in_max;
+	char name[24];
+	__u32 reserved[2];
+};
+
+/**
+ * struct k7_ioc_commands - which commands are there? (32 bytes)
+ * @size:	in: sizeof(struct k7_ioc_commands)
+ * @count:	in: room at @commands_addr, in entries; out: entries written
+ * @commands_addr: in: where an array of struct k7_command_info goes
+ * @total:	out: entries that there are (may be more than @count)
+ * @entry_size:	in: sizeof(struct k7_command_info) as the caller knows it
+ * @reserved:	0
+ *
+ * Works in every state, asks no card. Any open file, no privilege.
+ */
+struct k7_ioc_commands {
+	__u32 size;
+	__u32 count;
+	__u64 commands_addr;
+	__u32 total;
+	__u32 entry_size;
+	__u64 reserved;
+};
+
+#define K7_CLAIM_RELEASE	0
+#define K7_CLAIM_TAKE		1
+
+/**
+ * struct k7_ioc_claim - have the card for oneself (16 bytes)
+ * @size:	in: sizeof(struct k7_ioc_claim)
+ * @action:	in: K7_CLAIM_TAKE or K7_CLAIM_RELEASE
+ * @reserved:	0
+ *
+ * For maintenance: while a file has claimed the card, requests, erases and resets of
+ * all other files fail with EBUSY; K7_IOC_INFO, QUERY, COMMANDS, EVENT and COLLECT
+ * work. Fails with EBUSY when another file has requests in flight or the claim.
+ * Taking or releasing twice is no error. Closing the file releases; a reset does not.
+ * Needs CAP_SYS_ADMIN and a file opened for writing.
+ */
+struct k7_ioc_claim {
+	__u32 size;
+	__u32 action;
+	__u64 reserved;
+};
+
+/**
+ * struct k7_submission - a request to be sent without waiting for it (80 bytes)
+ * @user_data:	handed back in the completion; not looked at
+ * @opcode:	command (include/k7/commands.def)
+ * @flags:	0
+ * @in_addr:	request payload, @in_len bytes; may be used again when the submission was
+ *		taken (with more than payload_max bytes: when it has completed)
+ * @out_addr:	where the reply payload goes, in the memory of whoever collects it; it is
+ *		written when the completion is collected, not before
+ * @in_len:	bytes of request payload, as in struct k7_ioc_request
+ * @out_len:	bytes of room at @out_addr, at most payload_max
+ * @timeout_ms:	completes with ETIMEDOUT after this, 0: the driver's default; clamped
+ * @reserved0:	0
+ * @arg:	arguments of the command
+ * @reserved:	0
+ *
+ * For io_uring this is the command area of an SQE of 128 bytes (see below).
+ */
+struct k7_submission {
+	__u64 user_data;
+	__u32 opcode;
+	__u32 flags;
+	__u64 in_addr;
+	__u64 out_addr;
+	__u32 in_len;
+	__u32 out_len;
+	__u32 timeout_ms;
+	__u32 reserved0;
+	__u32 arg[4];
+	__u64 reserved[2];
+};
+
+/**
+ * struct k7_ioc_submit - send requests (32 bytes)
+ * @size:	in: sizeof(struct k7_ioc_submit)
+ * @count:	in: submissions at @submissions_addr, 1 .. 256; out: taken from the first on
+ * @submissions_addr: in: array of struct k7_submission
+ * @entry_size:	in: sizeof(struct k7_submission) as the caller knows it
+ * @flags:	in: 0
+ * @reserved:	0
+ *
+ * All that is taken goes to the card with one doorbell. Fails only when the first
+ * submission cannot be taken; with a later one it ends early, and @count says where.
+ * At most in_flight_max submissions of a file wait to be collected: beyond that it
+ * waits for room, or fails with EAGAIN on a file with O_NONBLOCK. Each submission
+ * taken leads to exactly one completion, unless the file is closed before.
+ */
+struct k7_ioc_submit {
+	__u32 size;
+	__u32 count;
+	__u64 submissions_addr;
+	__u32 entry_size;
+	__u32 flags;
+	__u64 reserved;
+};
+
+/**
+ * struct k7_completion - how a submission has ended (40 bytes)
+ * @user_data:	of the submission
+ * @error:	0: the card answered and the rest holds; else an errno of the list above,
+ *		positive (ETIMEDOUT, ECANCELED, ENODEV, EIO, EHOSTDOWN, EFAULT for @out_addr)
+ * @card_status: status code of the card, 0: success
+ * @result:	value of the command
+ * @out_len:	bytes of reply written
+ * @generation:	the card's generation in which the request ran
+ * @reserved:	0
+ */
+struct k7_completion {
+	__u64 user_data;
+	__u32 error;
+	__u32 card_status;
+	__u32 result;
+	__u32 out_len;
+	__u32 generation;
+	__u32 reserved[3];
+};
+
+/**
+ * struct k7_ioc_collect - take completions (40 bytes)
+ * @size:	in: sizeof(struct k7_ioc_collect)
+ * @count:	in: room at @completions_addr, in entries, 1 .. 256; out: entries written
+ * @completions_addr: in: where an array of struct k7_completion goes
+ * @entry_size:	in: sizeof(struct k7_completion) as the caller knows it
+ * @wait:	in: wait until this many are there, 0: take what is there. Never waits for
+ *		more than this file has in flight
+ * @timeout_ms:	in: longest wait, 0xffffffff: for ever; then what is there is taken
+ * @reserved0:	0
+ * @reserved:	0
+ *
+ * In the order in which they have ended. On a file with O_NONBLOCK it does not wait,
+ * and fails with EAGAIN when there is none. Works on a card that is gone: what was in
+ * flight has ended with ENODEV. Several threads may collect; each completion goes to
+ * one of them.
+ */
+struct k7_ioc_collect {
+	__u32 size;
+	__u32 count;
+	__u64 completions_addr;
+	__u32 entry_size;
+	__u32 wait;
+	__u32 timeout_ms;
+	__u32 reserved0;
+	__u64 reserved;
+};
+
 #define K7HSM_IOC_MAGIC		0xB7
 #define K7_IOC_INFO		_IOWR(K7HSM_IOC_MAGIC, 0x00, struct k7_ioc_info)
 #define K7_IOC_QUERY		_IOWR(K7HSM_IOC_MAGIC, 0x01, struct k7_ioc_query)
@@ -271,5 +462,19 @@ struct k7_ioc_event {
 #define K7_IOC_ERASE		_IOWR(K7HSM_IOC_MAGIC, 0x03, struct k7_ioc_erase)
 #define K7_IOC_RESET		_IOWR(K7HSM_IOC_MAGIC, 0x04, struct k7_ioc_reset)
 #define K7_IOC_EVENT		_IOWR(K7HSM_IOC_MAGIC, 0x05, struct k7_ioc_event)
+#define K7_IOC_COMMANDS		_IOWR(K7HSM_IOC_MAGIC, 0x06, struct k7_ioc_commands)
+#define K7_IOC_CLAIM		_IOWR(K7HSM_IOC_MAGIC, 0x07, struct k7_ioc_claim)
+#define K7_IOC_SUBMIT		_IOWR(K7HSM_IOC_MAGIC, 0x08, struct k7_ioc_submit)
+#define K7_IOC_COLLECT		_IOWR(K7HSM_IOC_MAGIC, 0x09, struct k7_ioc_collect)
+
+/*
+ * io_uring: IORING_OP_URING_CMD on the node with this cmd_op, in a ring with SQEs of
+ * 128 bytes (IORING_SETUP_SQE128) and CQEs of 32 (IORING_SETUP_CQE32). The command
+ * area holds a struct k7_submission; its user_data is not used. Completion: res is
+ * the number of reply bytes written, or a negative errno; big_cqe[0] holds the card
+ * status in 31:0 and the result in 63:32. The reply is written by the submitting
+ * task. Other rings: EINVAL.
+ */
+#define K7_URING_CMD_REQUEST	_IOWR(K7HSM_IOC_MAGIC, 0x40, struct k7_submission)
 
 #endif /* _UAPI_LINUX_K7HSM_H */
