@@ -1,11 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# The driver's test program. Static, so that it runs in any guest; so it has no sanitized variant.
+# Test programs of the driver that run in a guest: the ABI's tests, the fuzzer, and every failure one by one. Static, so
+# that they run in any guest; so they have no sanitized variant.
 
 ifneq ($(SAN),1)
-IOCTL_TEST_OBJECTS := $(patsubst %.cpp,$(O)/%.o,$(wildcard tests/kmod/*.cpp))
-ALL += $(O)/tests/ioctl_test
+KMOD_PROGRAMS := $(addprefix $(O)/tests/,ioctl_test k7fuzz k7failnth)
+ALL += $(KMOD_PROGRAMS)
 
-$(O)/tests/ioctl_test: $(IOCTL_TEST_OBJECTS)
+$(O)/tests/ioctl_test: $(patsubst %.cpp,$(O)/%.o,$(wildcard tests/kmod/*.cpp))
+$(O)/tests/k7fuzz: $(patsubst %.cpp,$(O)/%.o,$(wildcard tests/kmod/fuzz/*.cpp))
+$(O)/tests/k7failnth: $(patsubst %.cpp,$(O)/%.o,$(wildcard tests/kmod/failnth/*.cpp))
+
+$(KMOD_PROGRAMS):
 	@mkdir -p $(@D)
 	$(QUIET_LINK)$(CXX) -static $(LDFLAGS) -o $@ $^
 endif
