@@ -153,6 +153,11 @@ int k7_card_probe(struct k7_device *k7)
 				     K7_VERSION_GET_MAJOR(version));
 	if (k7_read_status(k7, K7_REG_FEATURES, &k7->features) || k7_card_read_limits(k7))
 		return dev_err_probe(dev, -EIO, "the card's limits make no sense\n");
+	if (!(k7->features & K7_FEATURE_ARM))
+		return dev_err_probe(dev, -ENODEV,
+				     "the card's interface %u.%u is too old, it cannot interrupt on demand (%u.%u can): update the card\n",
+				     K7_VERSION_GET_MAJOR(version), version & 0xffff,
+				     K7_VERSION_MAJOR, K7_VERSION_MINOR);
 	k7_card_read_esn(k7);
 	return 0;
 }

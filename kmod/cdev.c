@@ -19,14 +19,17 @@ static atomic_t k7_devices;	/* that are not released yet */
 static int k7_channel_send_close(struct k7_device *k7, u32 channel)
 {
 	struct k7_request *req = k7_request_alloc(K7_CMD_CHANNEL_CLOSE, 0, 0);
+	LIST_HEAD(reqs);
 	int err;
 
 	if (!req)
 		return -EBUSY;
 	req->channel = channel;
 	req->closes = channel;
+	req->async = true;
 	req->deadline = jiffies + msecs_to_jiffies(k7_request_timeout(0));
-	err = k7_ring_submit(k7_ring_of_this_cpu(k7), req);
+	list_add(&req->node, &reqs);
+	err = k7_ring_submit(k7_ring_of_this_cpu(k7), &reqs, false);
 	k7_request_put(req);
 	return err;
 }
@@ -153,7 +156,6 @@ static void k7_device_init(struct k7_device *k7)
 	init_rwsem(&k7->gate);
 	spin_lock_init(&k7->state_lock);
 	init_waitqueue_head(&k7->wait);
-	init_waitqueue_head(&k7->space);
 	mutex_init(&k7->control);
 	mutex_init(&k7->mailbox_lock);
 	mutex_init(&k7->identity_lock);

@@ -211,7 +211,8 @@ static long k7_ioctl_request(struct file *file, void *arg)
 	if (copy_from_user(req->in, u64_to_user_ptr(ioc->in_addr), ioc->in_len))
 		err = -EFAULT;
 	else
-		err = k7_request_run(kf->k7, req, k7_request_timeout(ioc->timeout_ms));
+		err = k7_request_run(kf->k7, req, k7_request_timeout(ioc->timeout_ms),
+				     file->f_flags & O_NONBLOCK);
 	if (!err)
 		err = k7_request_answer(ioc, req);
 	k7_request_put(req);

@@ -3,8 +3,8 @@
  * Private definitions of the k7hsm driver: its structures, who locks what, and
  * what the files offer to each other. docs/driver.md has the picture.
  *
- * Lock order: gate, control, mailbox_lock, then one of the spinlocks, which are
- * never nested.
+ * Lock order: gate, control, mailbox_lock, then one of the spinlocks, of which
+ * only a ring's and then a file's are nested.
  */
 #ifndef K7_H
 #define K7_H
@@ -20,6 +20,7 @@
 #include <linux/pci.h>
 #include <linux/rwsem.h>
 #include <linux/spinlock.h>
+#include <linux/timer.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 
@@ -35,6 +36,9 @@
 #define K7_RING_ENTRIES		128
 #define K7_RING_SLOT_MASK	(K7_RING_ENTRIES - 1)
 #define K7_VECTORS_MAX		(1 + K7_RING_MAX)
+
+/* Payloads up to this lie in the ring's own memory while the card has them. */
+#define K7_SMALL_PAYLOAD	256
 
 #define K7_HEALTH_PERIOD	HZ	/* how often the card is looked at, when nothing happens */
 #define K7_START_TIMEOUT_MS	10000	/* for the card to come up after a reset */
@@ -60,34 +64,42 @@ struct k7_counters {
 
 /**
  * struct k7_request - one command for the firmware
- * @ref:	one reference for whoever waits, one for the ring slot
- * @done:	completed when the request is finished
+ * @ref:	one reference for whoever sent it, one for the ring, one for the timer
+ * @end:	called once when it is finished, with the ring's lock held; may be NULL
+ * @done:	completed when it is finished, if somebody sleeps for it
  * @opcode:	K7_CMD_*
  * @channel:	channel it belongs to
  * @closes:	channel whose number is free again after this request, or 0
  * @arg:	arguments of the command
- * @in:		request payload, whole pages of its own
+ * @in:		request payload: behind this struct when it is small, else whole pages
  * @out:	room for the reply payload, likewise
- * @in_len:	bytes at @in
+ * @in_len:	bytes of request payload
  * @out_len:	bytes at @out
- * @in_dma:	bus address of @in; mapped exactly while a ring slot holds the request
- * @out_dma:	likewise of @out
+ * @in_dma:	bus address of the request payload while a ring slot holds the request
+ * @out_dma:	likewise of the room for the reply
+ * @ring:	ring that it was given to
+ * @node:	in k7_ring.backlog
+ * @async:	nobody polls for its end: an interrupt has to tell it
+ * @interrupt:	somebody may sleep until it ends: counted in k7_ring.wanted
  * @tag:	tag on the ring; the low bits are the slot
+ * @timeout:	jiffies after which it ends by itself; 0: whoever waits looks at the clock
+ * @timer:	runs for @timeout
  * @deadline:	jiffies after which the card is taken to be stuck
  * @sent:	jiffies when it was submitted
+ * @sent_ns:	the same in ns
  * @finished:	the fields below are final; they and this are written under the
- *		ring's lock before @done is completed
+ *		ring's lock before @end is called
  * @error:	0, or a negative errno when the card did not answer
  * @status:	status code of the card
  * @result:	result word of the card
  * @reply_len:	bytes of reply at @out
  * @generation:	card generation in which it was submitted
  *
- * Payloads have whole pages so that an IOMMU shows the card nothing else. They
- * are wiped when the last reference goes, wherever that is.
+ * Payloads are wiped when the last reference goes, wherever that is.
  */
 struct k7_request {
 	struct kref ref;
+	void (*end)(struct k7_request *req);
 	struct completion done;
 	u16 opcode;
 	u32 channel;
@@ -99,9 +111,16 @@ struct k7_request {
 	u32 out_len;
 	dma_addr_t in_dma;
 	dma_addr_t out_dma;
+	struct k7_ring *ring;
+	struct list_head node;
+	bool async;
+	bool interrupt;
 	u32 tag;
+	unsigned long timeout;
+	struct timer_list timer;
 	unsigned long deadline;
 	unsigned long sent;
+	u64 sent_ns;
 
 	bool finished;
 	int error;
@@ -109,6 +128,12 @@ struct k7_request {
 	u32 result;
 	u32 reply_len;
 	u32 generation;
+};
+
+/* Small payloads of the request in a slot. The card may read and write all of it. */
+struct k7_slot_payload {
+	u8 in[K7_SMALL_PAYLOAD];
+	u8 out[K7_SMALL_PAYLOAD];
 };
 
 /* A submission and completion ring pair. The ring memory lives from probe to remove. */
@@ -119,18 +144,25 @@ struct k7_ring {
 	unsigned int entries;
 	struct k7_sqe *sq;
 	struct k7_cqe *cq;
+	struct k7_slot_payload *payloads;	/* one for each slot */
 	dma_addr_t sq_dma;
 	dma_addr_t cq_dma;
+	dma_addr_t payloads_dma;
 
 	spinlock_t lock;	/* protects what follows; taken in interrupts */
 	bool up;		/* takes requests */
 	bool active;		/* the card may write to it */
+	bool armed;		/* the card owes an interrupt */
 	u32 generation;		/* card generation in which it was enabled */
 	u32 sq_tail;
+	u32 sq_told;		/* tail of the last doorbell */
 	u32 cq_head;
 	u32 phase;
 	u32 sequence;		/* upper bits of the next tag */
+	u32 latency_ns;		/* moving average of what requests take */
 	unsigned int in_flight;
+	unsigned int wanted;	/* requests in slots and backlog that need an interrupt */
+	struct list_head backlog;	/* requests that wait for a slot */
 	struct k7_request *slots[K7_RING_ENTRIES];
 };
 
@@ -175,7 +207,6 @@ struct k7_vector {
  * @identity:	texts are made printable when it comes in
  * @rings:	@ring_count ring pairs
  * @ring_count:	set in probe
- * @space:	woken when slots become free, and when a ring stops
  * @vectors:	@vector_count interrupts
  * @vector_count: set in probe
  * @channels:	channel numbers in use
@@ -221,7 +252,6 @@ struct k7_device {
 
 	struct k7_ring *rings;
 	unsigned int ring_count;
-	wait_queue_head_t space;
 	struct k7_vector vectors[K7_VECTORS_MAX];
 	unsigned int vector_count;
 
@@ -356,9 +386,11 @@ int k7_rings_start(struct k7_device *k7, u32 generation);
 bool k7_rings_stop(struct k7_device *k7, int error);
 void k7_rings_check(struct k7_device *k7);
 bool k7_rings_overdue(struct k7_device *k7);
-int k7_ring_submit(struct k7_ring *ring, struct k7_request *req);
+int k7_ring_submit(struct k7_ring *ring, struct list_head *reqs, bool queue);
 unsigned int k7_ring_reap(struct k7_ring *ring);
-bool k7_ring_has_space(struct k7_ring *ring);
+void k7_ring_poll(struct k7_ring *ring, struct k7_request *req);
+bool k7_ring_arm(struct k7_ring *ring, struct k7_request *req);
+bool k7_ring_abandon(struct k7_request *req, int error);
 
 static inline struct k7_ring *k7_ring_of_this_cpu(struct k7_device *k7)
 {
@@ -371,7 +403,19 @@ void k7_request_put(struct k7_request *req);
 int k7_request_map(struct k7_device *k7, struct k7_request *req);
 void k7_request_unmap(struct k7_device *k7, struct k7_request *req);
 void k7_request_finish(struct k7_request *req, int error);
-int k7_request_run(struct k7_device *k7, struct k7_request *req, unsigned int timeout_ms);
+int k7_request_run(struct k7_device *k7, struct k7_request *req, unsigned int timeout_ms,
+		   bool nonblock);
+
+/* The fields behind @finished are valid after this. */
+static inline bool k7_request_is_finished(const struct k7_request *req)
+{
+	return smp_load_acquire(&req->finished);
+}
+
+static inline bool k7_payload_is_small(u32 len)
+{
+	return len <= K7_SMALL_PAYLOAD;
+}
 
 /* event.c */
 irqreturn_t k7_interrupt(int irq, void *data);

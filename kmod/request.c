@@ -30,8 +30,10 @@ static void k7_request_release(struct kref *ref)
 {
 	struct k7_request *req = container_of(ref, struct k7_request, ref);
 
-	k7_payload_free(req->in, req->in_len);
-	k7_payload_free(req->out, req->out_len);
+	if (!k7_payload_is_small(req->in_len))
+		k7_payload_free(req->in, req->in_len);
+	if (!k7_payload_is_small(req->out_len))
+		k7_payload_free(req->out, req->out_len);
 	kfree_sensitive(req);
 }
 
@@ -39,6 +41,27 @@ static void k7_request_release(struct kref *ref)
 void k7_request_put(struct k7_request *req)
 {
 	kref_put(&req->ref, k7_request_release);
+}
+
+/* A request that nobody waits for is late. */
+static void k7_request_expired(struct timer_list *timer)
+{
+	struct k7_request *req = container_of(timer, struct k7_request, timer);
+	struct k7_device *k7 = req->ring->k7;
+
+	k7_ring_reap(req->ring);
+	if (k7_ring_abandon(req, -ETIMEDOUT)) {
+		atomic_inc(&k7->counters.timeouts);
+		dev_warn_ratelimited(&k7->dev, "command %#x of channel %u was not answered in time\n",
+				     req->opcode, req->channel);
+	}
+	k7_request_put(req);
+}
+
+/* Memory behind the request that a payload of @len bytes takes. */
+static size_t k7_request_tail(u32 len)
+{
+	return k7_payload_is_small(len) ? ALIGN(len, sizeof(u64)) : 0;
 }
 
 /**
@@ -51,18 +74,21 @@ void k7_request_put(struct k7_request *req)
  */
 struct k7_request *k7_request_alloc(u16 opcode, u32 in_len, u32 out_len)
 {
-	struct k7_request *req = kzalloc(sizeof(*req), GFP_KERNEL_ACCOUNT);
+	size_t in_tail = k7_request_tail(in_len), out_tail = k7_request_tail(out_len);
+	struct k7_request *req = kzalloc(sizeof(*req) + in_tail + out_tail, GFP_KERNEL_ACCOUNT);
 
 	if (!req)
 		return NULL;
 	kref_init(&req->ref);
 	init_completion(&req->done);
+	INIT_LIST_HEAD(&req->node);
+	timer_setup(&req->timer, k7_request_expired, 0);
 	req->opcode = opcode;
 	req->in_len = in_len;
 	req->out_len = out_len;
-	req->in = in_len ? k7_payload_alloc(in_len) : NULL;
-	req->out = out_len ? k7_payload_alloc(out_len) : NULL;
-	if ((in_len && !req->in) || (out_len && !req->out)) {
+	req->in = in_tail || !in_len ? (void *)(req + 1) : k7_payload_alloc(in_len);
+	req->out = out_tail || !out_len ? (void *)(req + 1) + in_tail : k7_payload_alloc(out_len);
+	if (!req->in || !req->out) {
 		k7_request_put(req);
 		return NULL;
 	}
@@ -70,7 +96,7 @@ struct k7_request *k7_request_alloc(u16 opcode, u32 in_len, u32 out_len)
 }
 
 /**
- * k7_request_map - give the card access to the payloads
+ * k7_request_map - give the card access to payloads that are not small
  * @k7:		card
  * @req:	request
  *
@@ -78,17 +104,18 @@ struct k7_request *k7_request_alloc(u16 opcode, u32 in_len, u32 out_len)
  */
 int k7_request_map(struct k7_device *k7, struct k7_request *req)
 {
+	bool in = !k7_payload_is_small(req->in_len), out = !k7_payload_is_small(req->out_len);
 	struct device *dev = &k7->pdev->dev;
 
-	if (req->in_len) {
+	if (in) {
 		req->in_dma = dma_map_single(dev, req->in, req->in_len, DMA_TO_DEVICE);
 		if (dma_mapping_error(dev, req->in_dma))
 			return -ENOMEM;
 	}
-	if (req->out_len) {
+	if (out) {
 		req->out_dma = dma_map_single(dev, req->out, req->out_len, DMA_FROM_DEVICE);
 		if (dma_mapping_error(dev, req->out_dma)) {
-			if (req->in_len)
+			if (in)
 				dma_unmap_single(dev, req->in_dma, req->in_len, DMA_TO_DEVICE);
 			return -ENOMEM;
 		}
@@ -101,61 +128,58 @@ void k7_request_unmap(struct k7_device *k7, struct k7_request *req)
 {
 	struct device *dev = &k7->pdev->dev;
 
-	if (req->in_len)
+	if (!k7_payload_is_small(req->in_len))
 		dma_unmap_single(dev, req->in_dma, req->in_len, DMA_TO_DEVICE);
-	if (req->out_len)
+	if (!k7_payload_is_small(req->out_len))
 		dma_unmap_single(dev, req->out_dma, req->out_len, DMA_FROM_DEVICE);
 }
 
 /* ---- The end of a request ---- */
 
-/* Wake the waiter with @error; the first error counts. The ring's lock is held. */
+/* End @req with @error, 0 when the card has answered; the first end counts. The ring's lock is held. */
 void k7_request_finish(struct k7_request *req, int error)
 {
 	if (req->finished)
 		return;
 	req->error = error;
-	req->finished = true;
+	smp_store_release(&req->finished, true);
+	if (req->timeout && timer_delete(&req->timer))
+		k7_request_put(req);
+	if (req->end)
+		req->end(req);
+}
+
+static void k7_request_wake(struct k7_request *req)
+{
 	complete(&req->done);
 }
 
 /* ---- Sending and waiting ---- */
 
-static int k7_request_try_send(struct k7_device *k7, struct k7_request *req, struct k7_ring **ring)
+/*
+ * Send, and look whether the answer is there at once. The gate is held for the few
+ * microseconds of that, never while anybody sleeps.
+ */
+static int k7_request_send(struct k7_device *k7, struct k7_request *req, bool nonblock)
 {
+	struct k7_ring *ring = k7_ring_of_this_cpu(k7);
+	LIST_HEAD(reqs);
 	int err;
 
 	guard(rwsem_read)(&k7->gate);
 	err = k7_check_live(k7);
 	if (err)
 		return err;
-	*ring = k7_ring_of_this_cpu(k7);
-	err = k7_request_map(k7, req);
-	if (err)
-		return err;
-	err = k7_ring_submit(*ring, req);
-	if (err)
-		k7_request_unmap(k7, req);
-	return err;
-}
-
-/* Send, and wait for room before that if need be. The gate is open while it waits. */
-static int k7_request_send(struct k7_device *k7, struct k7_request *req, struct k7_ring **ring,
-			   long timeout)
-{
-	int err;
-
-	for (;;) {
-		err = k7_request_try_send(k7, req, ring);
-		if (err != -EBUSY)
-			return err;
-		timeout = wait_event_interruptible_timeout(k7->space, k7_ring_has_space(*ring),
-							   timeout);
-		if (timeout < 0)
-			return -EINTR;
-		if (!timeout)
-			return -ETIMEDOUT;
+	list_add(&req->node, &reqs);
+	err = k7_ring_submit(ring, &reqs, !nonblock);
+	if (err) {
+		list_del_init(&req->node);
+		return err == -EBUSY ? -EAGAIN : err;
 	}
+	k7_ring_poll(ring, req);
+	if (!k7_request_is_finished(req))
+		k7_ring_arm(ring, req);
+	return 0;
 }
 
 /*
@@ -192,33 +216,45 @@ static int k7_request_late(struct k7_device *k7, struct k7_request *req, struct 
 	return -ETIMEDOUT;
 }
 
+/* Return: 0 when @req has ended, -EINTR, or why its end is not waited for any longer. */
+static int k7_request_wait(struct k7_device *k7, struct k7_request *req, unsigned int timeout_ms)
+{
+	long left;
+
+	if (k7_request_is_finished(req))
+		return 0;
+	left = wait_for_completion_interruptible_timeout(&req->done, msecs_to_jiffies(timeout_ms));
+	if (left < 0)
+		return -EINTR;
+	return left ? 0 : k7_request_late(k7, req, req->ring);
+}
+
 /**
  * k7_request_run - send a request and wait for its answer
  * @k7:		card
  * @req:	request; the caller keeps its reference
  * @timeout_ms:	longest wait
+ * @nonblock:	do not wait for room on the ring
  *
  * When this fails, the request may still be with the card: then the ring has it.
  *
- * Return: 0 when the card answered; the errors of include/uapi/linux/k7hsm.h.
+ * Return: 0 when the card answered; -EAGAIN with @nonblock when there is no room;
+ * the errors of include/uapi/linux/k7hsm.h.
  */
-int k7_request_run(struct k7_device *k7, struct k7_request *req, unsigned int timeout_ms)
+int k7_request_run(struct k7_device *k7, struct k7_request *req, unsigned int timeout_ms,
+		   bool nonblock)
 {
-	long timeout = msecs_to_jiffies(timeout_ms);
-	struct k7_ring *ring;
 	int err;
 
 	req->deadline = jiffies + msecs_to_jiffies(max(timeout_ms, k7_request_timeout(0)));
-	err = k7_request_send(k7, req, &ring, timeout);
+	req->end = k7_request_wake;
+	err = k7_request_send(k7, req, nonblock);
 	if (err)
 		return err;
-	timeout = wait_for_completion_interruptible_timeout(&req->done, timeout);
-	if (timeout < 0)
-		return -EINTR;
-	if (!timeout) {
-		err = k7_request_late(k7, req, ring);
-		if (err)
-			return err;
+	err = k7_request_wait(k7, req, timeout_ms);
+	if (err) {
+		k7_ring_abandon(req, err);
+		return err;
 	}
 	return req->error;
 }
