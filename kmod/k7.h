@@ -37,6 +37,12 @@
 #define K7_RING_SLOT_MASK	(K7_RING_ENTRIES - 1)
 #define K7_VECTORS_MAX		(1 + K7_RING_MAX)
 
+/* Submissions of a file that can wait to be collected. */
+#define K7_IN_FLIGHT_MAX	256
+
+/* What all requests of a card can keep pinned, abandoned ones included. */
+#define K7_BULK_PINNED_MAX	(64u << 20)
+
 /* Payloads up to this lie in the ring's own memory while the card has them. */
 #define K7_SMALL_PAYLOAD	256
 
@@ -44,7 +50,10 @@
 #define K7_START_TIMEOUT_MS	10000	/* for the card to come up after a reset */
 #define K7_RING_STOP_TIMEOUT_MS	500	/* for a ring to show that it is disabled */
 
+struct io_uring_cmd;
+struct k7_bulk;
 struct k7_device;
+struct k7_file;
 
 /* The card as it was last seen. */
 struct k7_card_view {
@@ -77,8 +86,15 @@ struct k7_counters {
  * @out_len:	bytes at @out
  * @in_dma:	bus address of the request payload while a ring slot holds the request
  * @out_dma:	likewise of the room for the reply
+ * @bulk:	pinned pages that are the request payload instead of @in, or NULL
  * @ring:	ring that it was given to
- * @node:	in k7_ring.backlog
+ * @node:	in k7_ring.backlog, and before that wherever the sender wants it
+ * @queued:	in k7_ring.backlog
+ * @file:	file that it was sent on, a reference is held; NULL: the driver's own
+ * @file_node:	in k7_file.live or k7_file.done, when it was submitted
+ * @user_data:	for the completion
+ * @out_addr:	where in user memory the reply goes
+ * @uring:	command of io_uring that it belongs to
  * @async:	nobody polls for its end: an interrupt has to tell it
  * @interrupt:	somebody may sleep until it ends: counted in k7_ring.wanted
  * @tag:	tag on the ring; the low bits are the slot
@@ -111,8 +127,15 @@ struct k7_request {
 	u32 out_len;
 	dma_addr_t in_dma;
 	dma_addr_t out_dma;
+	struct k7_bulk *bulk;
 	struct k7_ring *ring;
 	struct list_head node;
+	bool queued;
+	struct k7_file *file;
+	struct list_head file_node;
+	u64 user_data;
+	u64 out_addr;
+	struct io_uring_cmd *uring;
 	bool async;
 	bool interrupt;
 	u32 tag;
@@ -187,6 +210,9 @@ struct k7_vector {
  * @mmio:	BAR 0
  * @features:	FEATURES register
  * @payload_max: largest payload in bytes
+ * @bulk_max:	largest request payload that goes to the card as a list, 0: none
+ * @bulk_pages:	pages that are pinned for such
+ * @claim:	file that has claimed the card; taken with @gate held for writing
  * @channel_max: highest channel number
  * @ring_entries: entries of each ring
  * @esn:	electronic serial number, printable
@@ -226,6 +252,9 @@ struct k7_device {
 	void __iomem *mmio;
 	u32 features;
 	u32 payload_max;
+	u32 bulk_max;
+	atomic_t bulk_pages;
+	struct k7_file *claim;
 	u32 channel_max;
 	u32 ring_entries;
 	char esn[K7_ESN_SIZE + 1];
@@ -263,12 +292,37 @@ struct k7_device {
 	struct k7_counters counters;
 };
 
-/* An open file: a channel of the card. */
+/**
+ * struct k7_file - an open file: a channel of the card
+ * @ref:	one for the open file, one for each request sent on it
+ * @k7:		card
+ * @channel:	its number
+ * @node:	in k7_device.files
+ * @pending:	K7_EVENT_* not taken yet
+ * @lock:	protects what follows; taken in interrupts, inside a ring's lock
+ * @closed:	nobody collects any more
+ * @used:	of K7_IN_FLIGHT_MAX: submissions until they are collected, and io_uring's
+ * @in_flight:	requests in @live
+ * @done_count:	requests in @done
+ * @live:	submitted, not ended
+ * @done:	ended, not collected; oldest first
+ * @wait:	woken when a request has ended and when there is room again
+ */
 struct k7_file {
+	struct kref ref;
 	struct k7_device *k7;
 	u32 channel;
-	struct list_head node;	/* k7_device.files */
-	u32 pending;		/* K7_EVENT_*, not taken yet */
+	struct list_head node;
+	u32 pending;
+
+	spinlock_t lock;	/* see above */
+	bool closed;
+	unsigned int used;
+	unsigned int in_flight;
+	unsigned int done_count;
+	struct list_head live;
+	struct list_head done;
+	wait_queue_head_t wait;
 };
 
 /**
@@ -391,6 +445,7 @@ unsigned int k7_ring_reap(struct k7_ring *ring);
 void k7_ring_poll(struct k7_ring *ring, struct k7_request *req);
 bool k7_ring_arm(struct k7_ring *ring, struct k7_request *req);
 bool k7_ring_abandon(struct k7_request *req, int error);
+bool k7_rings_serve_others(struct k7_device *k7, u32 channel);
 
 static inline struct k7_ring *k7_ring_of_this_cpu(struct k7_device *k7)
 {
@@ -398,13 +453,16 @@ static inline struct k7_ring *k7_ring_of_this_cpu(struct k7_device *k7)
 }
 
 /* request.c */
-struct k7_request *k7_request_alloc(u16 opcode, u32 in_len, u32 out_len);
+struct k7_request *k7_request_alloc(u16 opcode, u32 in_len, u32 out_len, gfp_t gfp);
+struct k7_request *k7_request_make(struct file *file, const struct k7_submission *sub, gfp_t gfp);
 void k7_request_put(struct k7_request *req);
+void *k7_payload_alloc(u32 size, gfp_t gfp);
+void k7_payload_free(void *payload, u32 size);
 int k7_request_map(struct k7_device *k7, struct k7_request *req);
 void k7_request_unmap(struct k7_device *k7, struct k7_request *req);
 void k7_request_finish(struct k7_request *req, int error);
-int k7_request_run(struct k7_device *k7, struct k7_request *req, unsigned int timeout_ms,
-		   bool nonblock);
+int k7_request_copy_out(const struct k7_request *req, u64 out_addr);
+int k7_request_run(struct k7_request *req, unsigned int timeout_ms, bool nonblock);
 
 /* The fields behind @finished are valid after this. */
 static inline bool k7_request_is_finished(const struct k7_request *req)
@@ -435,6 +493,52 @@ void k7_reset_end(struct k7_device *k7);
 
 /* ioctl.c */
 long k7_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
+int k7_entry_size_check(u32 entry_size, size_t min_size);
+int k7_entry_to_user(u64 array, u32 index, u32 entry_size, const void *entry, size_t size);
+
+static inline bool k7_is_zero(const void *reserved, size_t size)
+{
+	return !memchr_inv(reserved, 0, size);
+}
+
+/* async.c */
+long k7_ioctl_submit(struct file *file, void *arg);
+long k7_ioctl_collect(struct file *file, void *arg);
+void k7_file_init(struct k7_file *kf, struct k7_device *k7, u32 channel);
+void k7_file_put(struct k7_file *kf);
+void k7_file_close(struct k7_file *kf);
+int k7_file_check(struct k7_file *kf);
+int k7_file_enter(struct k7_file *kf, bool nonblock);
+void k7_file_leave(struct k7_file *kf, unsigned int count);
+__poll_t k7_file_poll(struct k7_file *kf);
+
+/* bulk.c */
+int k7_bulk_pin(struct k7_device *k7, struct k7_request *req, u64 addr);
+int k7_bulk_map(struct k7_device *k7, struct k7_request *req);
+void k7_bulk_unmap(struct k7_device *k7, struct k7_request *req);
+void k7_bulk_free(struct k7_request *req);
+unsigned int k7_bulk_segments(const struct k7_request *req);
+
+/* claim.c */
+long k7_ioctl_claim(struct file *file, void *arg);
+int k7_claim_check(struct k7_file *kf);
+void k7_claim_drop(struct k7_file *kf);
+u32 k7_claim_seen_by(struct k7_file *kf);
+
+/* commands.c */
+enum k7_access {
+	K7_ACCESS_USER,
+	K7_ACCESS_ADMIN,
+	K7_ACCESS_DRIVER,
+};
+
+int k7_permit(const struct file *file, enum k7_access access);
+int k7_permit_command(const struct file *file, u32 opcode);
+u32 k7_command_in_max(const struct k7_device *k7, u32 opcode);
+long k7_ioctl_commands(struct file *file, void *arg);
+
+/* uring.c; not there when the kernel has no io_uring */
+int k7_uring_cmd(struct io_uring_cmd *cmd, unsigned int issue_flags);
 
 /* sysfs.c */
 extern const struct attribute_group *k7_groups[];

@@ -3,22 +3,25 @@
  * The life of a request: payloads, sending, waiting, giving up.
  */
 #include <linux/dma-mapping.h>
+#include <linux/fs.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
+#include <linux/uaccess.h>
 
 #include "regs.h"
 
 /* ---- Payloads ---- */
 
 /* Whole pages, so that an IOMMU shows the card nothing of its neighbours. */
-static void *k7_payload_alloc(u32 size)
+void *k7_payload_alloc(u32 size, gfp_t gfp)
 {
-	gfp_t gfp = GFP_KERNEL_ACCOUNT | __GFP_ZERO | __GFP_RETRY_MAYFAIL | __GFP_NOWARN;
-
+	gfp |= __GFP_ACCOUNT | __GFP_ZERO | __GFP_NOWARN;
+	if (gfpflags_allow_blocking(gfp))
+		gfp |= __GFP_RETRY_MAYFAIL;
 	return alloc_pages_exact(PAGE_ALIGN(size), gfp);
 }
 
-static void k7_payload_free(void *payload, u32 size)
+void k7_payload_free(void *payload, u32 size)
 {
 	if (!payload)
 		return;
@@ -30,10 +33,14 @@ static void k7_request_release(struct kref *ref)
 {
 	struct k7_request *req = container_of(ref, struct k7_request, ref);
 
-	if (!k7_payload_is_small(req->in_len))
+	if (req->bulk)
+		k7_bulk_free(req);
+	else if (!k7_payload_is_small(req->in_len))
 		k7_payload_free(req->in, req->in_len);
 	if (!k7_payload_is_small(req->out_len))
 		k7_payload_free(req->out, req->out_len);
+	if (req->file)
+		k7_file_put(req->file);
 	kfree_sensitive(req);
 }
 
@@ -69,25 +76,28 @@ static size_t k7_request_tail(u32 len)
  * @opcode:	K7_CMD_*
  * @in_len:	bytes of request payload
  * @out_len:	bytes of room for the reply
+ * @gfp:	GFP_KERNEL, or GFP_NOWAIT
  *
  * Return: the request, ended by k7_request_put(); NULL when there is no memory.
  */
-struct k7_request *k7_request_alloc(u16 opcode, u32 in_len, u32 out_len)
+struct k7_request *k7_request_alloc(u16 opcode, u32 in_len, u32 out_len, gfp_t gfp)
 {
 	size_t in_tail = k7_request_tail(in_len), out_tail = k7_request_tail(out_len);
-	struct k7_request *req = kzalloc(sizeof(*req) + in_tail + out_tail, GFP_KERNEL_ACCOUNT);
+	struct k7_request *req = kzalloc(sizeof(*req) + in_tail + out_tail, gfp | __GFP_ACCOUNT);
 
 	if (!req)
 		return NULL;
 	kref_init(&req->ref);
 	init_completion(&req->done);
 	INIT_LIST_HEAD(&req->node);
+	INIT_LIST_HEAD(&req->file_node);
 	timer_setup(&req->timer, k7_request_expired, 0);
 	req->opcode = opcode;
 	req->in_len = in_len;
 	req->out_len = out_len;
-	req->in = in_tail || !in_len ? (void *)(req + 1) : k7_payload_alloc(in_len);
-	req->out = out_tail || !out_len ? (void *)(req + 1) + in_tail : k7_payload_alloc(out_len);
+	req->in = k7_payload_is_small(in_len) ? (void *)(req + 1) : k7_payload_alloc(in_len, gfp);
+	req->out = k7_payload_is_small(out_len) ? (void *)(req + 1) + in_tail :
+						  k7_payload_alloc(out_len, gfp);
 	if (!req->in || !req->out) {
 		k7_request_put(req);
 		return NULL;
@@ -95,43 +105,136 @@ struct k7_request *k7_request_alloc(u16 opcode, u32 in_len, u32 out_len)
 	return req;
 }
 
+/* ---- A request as user space wants it ---- */
+
+static int k7_submission_check(struct file *file, const struct k7_submission *sub)
+{
+	struct k7_file *kf = file->private_data;
+
+	if (sub->flags)
+		return -EOPNOTSUPP;
+	if (sub->reserved0 || !k7_is_zero(sub->reserved, sizeof(sub->reserved)))
+		return -EINVAL;
+	if (sub->in_len > k7_command_in_max(kf->k7, sub->opcode) ||
+	    sub->out_len > kf->k7->payload_max)
+		return -EMSGSIZE;
+	return k7_permit_command(file, sub->opcode);
+}
+
+/* The request payload: a copy, or when it is too long for that, the pages themselves. */
+static int k7_request_take_in(struct k7_device *k7, struct k7_request *req,
+			      const struct k7_submission *sub)
+{
+	if (sub->in_len > k7->payload_max)
+		return k7_bulk_pin(k7, req, sub->in_addr);
+	if (copy_from_user(req->in, u64_to_user_ptr(sub->in_addr), sub->in_len))
+		return -EFAULT;
+	return 0;
+}
+
+/**
+ * k7_request_make - check what a caller wants, and make the request
+ * @file:	file that it is sent on
+ * @sub:	copy of what the caller has given
+ * @gfp:	GFP_KERNEL; or GFP_NOWAIT when it must not sleep, but for faults of user memory
+ *
+ * The one place through which requests of user space come.
+ *
+ * Return: the request, ended by k7_request_put(), or an ERR_PTR.
+ */
+struct k7_request *k7_request_make(struct file *file, const struct k7_submission *sub, gfp_t gfp)
+{
+	struct k7_file *kf = file->private_data;
+	bool bulk = sub->in_len > kf->k7->payload_max;
+	unsigned int timeout_ms = k7_request_timeout(sub->timeout_ms);
+	struct k7_request *req;
+	int err;
+
+	err = k7_submission_check(file, sub);
+	if (err)
+		return ERR_PTR(err);
+	req = k7_request_alloc(sub->opcode, bulk ? 0 : sub->in_len, sub->out_len, gfp);
+	if (!req)
+		return ERR_PTR(-ENOMEM);
+	kref_get(&kf->ref);
+	req->file = kf;
+	req->in_len = sub->in_len;
+	req->channel = kf->channel;
+	req->user_data = sub->user_data;
+	req->out_addr = sub->out_addr;
+	memcpy(req->arg, sub->arg, sizeof(req->arg));
+	req->deadline = jiffies + msecs_to_jiffies(max(timeout_ms, k7_request_timeout(0)));
+	err = k7_request_take_in(kf->k7, req, sub);
+	if (err) {
+		k7_request_put(req);
+		return ERR_PTR(err);
+	}
+	return req;
+}
+
+/**
+ * k7_request_copy_out - give the caller the reply
+ * @req:	request that the card has answered
+ * @out_addr:	in the memory of the current task
+ *
+ * Return: 0 or -EFAULT.
+ */
+int k7_request_copy_out(const struct k7_request *req, u64 out_addr)
+{
+	return copy_to_user(u64_to_user_ptr(out_addr), req->out, req->reply_len) ? -EFAULT : 0;
+}
+
+/* ---- Mapping ---- */
+
+static int k7_request_map_in(struct k7_device *k7, struct k7_request *req)
+{
+	struct device *dev = &k7->pdev->dev;
+
+	if (req->bulk)
+		return k7_bulk_map(k7, req);
+	if (k7_payload_is_small(req->in_len))
+		return 0;
+	req->in_dma = dma_map_single(dev, req->in, req->in_len, DMA_TO_DEVICE);
+	return dma_mapping_error(dev, req->in_dma) ? -ENOMEM : 0;
+}
+
+static void k7_request_unmap_in(struct k7_device *k7, struct k7_request *req)
+{
+	if (req->bulk)
+		k7_bulk_unmap(k7, req);
+	else if (!k7_payload_is_small(req->in_len))
+		dma_unmap_single(&k7->pdev->dev, req->in_dma, req->in_len, DMA_TO_DEVICE);
+}
+
 /**
  * k7_request_map - give the card access to payloads that are not small
  * @k7:		card
  * @req:	request
  *
+ * From any context. Payloads are mapped exactly while a slot holds the request.
+ *
  * Return: 0 or -ENOMEM.
  */
 int k7_request_map(struct k7_device *k7, struct k7_request *req)
 {
-	bool in = !k7_payload_is_small(req->in_len), out = !k7_payload_is_small(req->out_len);
 	struct device *dev = &k7->pdev->dev;
+	int err = k7_request_map_in(k7, req);
 
-	if (in) {
-		req->in_dma = dma_map_single(dev, req->in, req->in_len, DMA_TO_DEVICE);
-		if (dma_mapping_error(dev, req->in_dma))
-			return -ENOMEM;
-	}
-	if (out) {
-		req->out_dma = dma_map_single(dev, req->out, req->out_len, DMA_FROM_DEVICE);
-		if (dma_mapping_error(dev, req->out_dma)) {
-			if (in)
-				dma_unmap_single(dev, req->in_dma, req->in_len, DMA_TO_DEVICE);
-			return -ENOMEM;
-		}
-	}
-	return 0;
+	if (err || k7_payload_is_small(req->out_len))
+		return err;
+	req->out_dma = dma_map_single(dev, req->out, req->out_len, DMA_FROM_DEVICE);
+	if (!dma_mapping_error(dev, req->out_dma))
+		return 0;
+	k7_request_unmap_in(k7, req);
+	return -ENOMEM;
 }
 
 /* The reverse of k7_request_map(); from any context. */
 void k7_request_unmap(struct k7_device *k7, struct k7_request *req)
 {
-	struct device *dev = &k7->pdev->dev;
-
-	if (!k7_payload_is_small(req->in_len))
-		dma_unmap_single(dev, req->in_dma, req->in_len, DMA_TO_DEVICE);
+	k7_request_unmap_in(k7, req);
 	if (!k7_payload_is_small(req->out_len))
-		dma_unmap_single(dev, req->out_dma, req->out_len, DMA_FROM_DEVICE);
+		dma_unmap_single(&k7->pdev->dev, req->out_dma, req->out_len, DMA_FROM_DEVICE);
 }
 
 /* ---- The end of a request ---- */
@@ -160,14 +263,15 @@ static void k7_request_wake(struct k7_request *req)
  * Send, and look whether the answer is there at once. The gate is held for the few
  * microseconds of that, never while anybody sleeps.
  */
-static int k7_request_send(struct k7_device *k7, struct k7_request *req, bool nonblock)
+static int k7_request_send(struct k7_request *req, bool nonblock)
 {
+	struct k7_device *k7 = req->file->k7;
 	struct k7_ring *ring = k7_ring_of_this_cpu(k7);
 	LIST_HEAD(reqs);
 	int err;
 
 	guard(rwsem_read)(&k7->gate);
-	err = k7_check_live(k7);
+	err = k7_file_check(req->file);
 	if (err)
 		return err;
 	list_add(&req->node, &reqs);
@@ -217,7 +321,7 @@ static int k7_request_late(struct k7_device *k7, struct k7_request *req, struct 
 }
 
 /* Return: 0 when @req has ended, -EINTR, or why its end is not waited for any longer. */
-static int k7_request_wait(struct k7_device *k7, struct k7_request *req, unsigned int timeout_ms)
+static int k7_request_wait(struct k7_request *req, unsigned int timeout_ms)
 {
 	long left;
 
@@ -226,13 +330,12 @@ static int k7_request_wait(struct k7_device *k7, struct k7_request *req, unsigne
 	left = wait_for_completion_interruptible_timeout(&req->done, msecs_to_jiffies(timeout_ms));
 	if (left < 0)
 		return -EINTR;
-	return left ? 0 : k7_request_late(k7, req, req->ring);
+	return left ? 0 : k7_request_late(req->file->k7, req, req->ring);
 }
 
 /**
  * k7_request_run - send a request and wait for its answer
- * @k7:		card
- * @req:	request; the caller keeps its reference
+ * @req:	request of k7_request_make(); the caller keeps its reference
  * @timeout_ms:	longest wait
  * @nonblock:	do not wait for room on the ring
  *
@@ -241,17 +344,15 @@ static int k7_request_wait(struct k7_device *k7, struct k7_request *req, unsigne
  * Return: 0 when the card answered; -EAGAIN with @nonblock when there is no room;
  * the errors of include/uapi/linux/k7hsm.h.
  */
-int k7_request_run(struct k7_device *k7, struct k7_request *req, unsigned int timeout_ms,
-		   bool nonblock)
+int k7_request_run(struct k7_request *req, unsigned int timeout_ms, bool nonblock)
 {
 	int err;
 
-	req->deadline = jiffies + msecs_to_jiffies(max(timeout_ms, k7_request_timeout(0)));
 	req->end = k7_request_wake;
-	err = k7_request_send(k7, req, nonblock);
+	err = k7_request_send(req, nonblock);
 	if (err)
 		return err;
-	err = k7_request_wait(k7, req, timeout_ms);
+	err = k7_request_wait(req, timeout_ms);
 	if (err) {
 		k7_ring_abandon(req, err);
 		return err;

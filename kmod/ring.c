@@ -139,6 +139,10 @@ static void k7_ring_fill(struct k7_ring *ring, const struct k7_request *req)
 	sqe->out_len = cpu_to_le32(req->out_len);
 	for (i = 0; i < ARRAY_SIZE(req->arg); i++)
 		sqe->arg[i] = cpu_to_le32(req->arg[i]);
+	if (req->bulk) {
+		sqe->flags = cpu_to_le16(K7_SQE_LIST);
+		sqe->in_segments = cpu_to_le32(k7_bulk_segments(req));
+	}
 }
 
 /* Return: 0, or -ENOMEM when its payloads cannot be mapped. */
@@ -182,6 +186,12 @@ static void k7_ring_release(struct k7_ring *ring, struct k7_request *req, int er
 	k7_request_put(req);
 }
 
+static void k7_ring_unqueue(struct k7_request *req)
+{
+	WRITE_ONCE(req->queued, false);
+	list_del_init(&req->node);
+}
+
 /* Give free slots to those who have waited longest. */
 static void k7_ring_refill(struct k7_ring *ring)
 {
@@ -196,7 +206,7 @@ static void k7_ring_refill(struct k7_ring *ring)
 		/* Bounce buffers are used up: those in flight give some back. */
 		if (err && ring->in_flight)
 			return;
-		list_del_init(&req->node);
+		k7_ring_unqueue(req);
 		if (err)
 			k7_ring_release(ring, req, err);
 	}
@@ -206,6 +216,7 @@ static void k7_ring_queue(struct k7_ring *ring, struct k7_request *req)
 {
 	kref_get(&req->ref);
 	req->ring = ring;
+	WRITE_ONCE(req->queued, true);
 	list_add_tail(&req->node, &ring->backlog);
 	if (req->async)
 		k7_ring_want(ring, req);
@@ -365,11 +376,11 @@ static bool k7_ring_abandon_locked(struct k7_ring *ring, struct k7_request *req,
 {
 	if (req->finished)
 		return false;
-	if (list_empty(&req->node)) {
+	if (!req->queued) {
 		k7_request_finish(req, error);
 		return true;
 	}
-	list_del_init(&req->node);
+	k7_ring_unqueue(req);
 	k7_ring_release(ring, req, error);
 	return true;
 }
@@ -394,6 +405,38 @@ bool k7_ring_abandon(struct k7_request *req, int error)
 	abandoned = k7_ring_abandon_locked(ring, req, error);
 	spin_unlock_irqrestore(&ring->lock, flags);
 	return abandoned;
+}
+
+static bool k7_ring_serves_others(struct k7_ring *ring, u32 channel)
+{
+	struct k7_request *req;
+	unsigned int slot;
+
+	lockdep_assert_held(&ring->lock);
+	for (slot = 0; slot < ring->entries; slot++) {
+		req = ring->slots[slot];
+		if (req && req->channel != channel && !req->closes)
+			return true;
+	}
+	list_for_each_entry(req, &ring->backlog, node) {
+		if (req->channel != channel && !req->closes)
+			return true;
+	}
+	return false;
+}
+
+/* Is a request of another channel than @channel in flight? Abandoned ones count, too. */
+bool k7_rings_serve_others(struct k7_device *k7, u32 channel)
+{
+	bool found = false;
+	unsigned int i;
+
+	for (i = 0; i < k7->ring_count && !found; i++) {
+		spin_lock_irq(&k7->rings[i].lock);
+		found = k7_ring_serves_others(&k7->rings[i], channel);
+		spin_unlock_irq(&k7->rings[i].lock);
+	}
+	return found;
 }
 
 /* ---- Waiting ---- */
@@ -421,7 +464,7 @@ void k7_ring_poll(struct k7_ring *ring, struct k7_request *req)
 {
 	u64 end;
 
-	if (k7_request_is_finished(req) || !list_empty_careful(&req->node))
+	if (k7_request_is_finished(req) || READ_ONCE(req->queued))
 		return;
 	end = ktime_get_ns() + k7_ring_poll_ns(ring);
 	while (!k7_request_is_finished(req) && !need_resched() && ktime_get_ns() < end) {
@@ -549,7 +592,7 @@ static void k7_ring_fail_backlog(struct k7_ring *ring, int error)
 		list_for_each_entry_safe(req, next, &ring->backlog, node) {
 			if (!left--)
 				break;
-			list_del_init(&req->node);
+			k7_ring_unqueue(req);
 			k7_ring_release(ring, req, error == -ECANCELED ? -EHOSTDOWN : error);
 		}
 		spin_unlock_irq(&ring->lock);
