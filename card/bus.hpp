@@ -40,13 +40,15 @@ class Gate {
         return true;
     }
 
-    /// Make all tickets worthless, then run @p change before anything passes again.
+    /// Run @p change before anything passes again; it calls revoke(), under whatever lock tickets are drawn under.
     template <class Change>
     void turn(Change &&change) {
         const std::scoped_lock lock(mutex_);
-        ++epoch_;
         change();
     }
+
+    /// Make all tickets worthless; inside turn().
+    void revoke() { ++epoch_; }
 
   private:
     std::recursive_mutex &mutex_;

@@ -129,6 +129,17 @@ static int k7_card_read_limits(struct k7_device *k7)
 	return 0;
 }
 
+/* A payload that begins inside a page needs a segment more than its length tells. */
+static void k7_card_read_bulk_max(struct k7_device *k7)
+{
+	u32 max;
+
+	if (!(k7->features & K7_FEATURE_BULK) || k7_read_status(k7, K7_REG_BULK_MAX, &max))
+		return;
+	max = min_t(u32, max, (K7_SEGMENTS_MAX - 1) * PAGE_SIZE);
+	k7->bulk_max = max > k7->payload_max ? max : 0;
+}
+
 /**
  * k7_card_probe - find out what kind of card this is
  * @k7:		card; registers are mapped
@@ -153,6 +164,12 @@ int k7_card_probe(struct k7_device *k7)
 				     K7_VERSION_GET_MAJOR(version));
 	if (k7_read_status(k7, K7_REG_FEATURES, &k7->features) || k7_card_read_limits(k7))
 		return dev_err_probe(dev, -EIO, "the card's limits make no sense\n");
+	if (!(k7->features & K7_FEATURE_ARM))
+		return dev_err_probe(dev, -ENODEV,
+				     "the card's interface %u.%u is too old, it cannot interrupt on demand (%u.%u can): update the card\n",
+				     K7_VERSION_GET_MAJOR(version), version & 0xffff,
+				     K7_VERSION_MAJOR, K7_VERSION_MINOR);
+	k7_card_read_bulk_max(k7);
 	k7_card_read_esn(k7);
 	return 0;
 }

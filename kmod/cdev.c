@@ -18,15 +18,18 @@ static atomic_t k7_devices;	/* that are not released yet */
 /* Return: 0, or -EBUSY when the ring is full or there is no memory: try again later. */
 static int k7_channel_send_close(struct k7_device *k7, u32 channel)
 {
-	struct k7_request *req = k7_request_alloc(K7_CMD_CHANNEL_CLOSE, 0, 0);
+	struct k7_request *req = k7_request_alloc(K7_CMD_CHANNEL_CLOSE, 0, 0, GFP_KERNEL);
+	LIST_HEAD(reqs);
 	int err;
 
 	if (!req)
 		return -EBUSY;
 	req->channel = channel;
 	req->closes = channel;
+	req->async = true;
 	req->deadline = jiffies + msecs_to_jiffies(k7_request_timeout(0));
-	err = k7_ring_submit(k7_ring_of_this_cpu(k7), req);
+	list_add(&req->node, &reqs);
+	err = k7_ring_submit(k7_ring_of_this_cpu(k7), &reqs, false);
 	k7_request_put(req);
 	return err;
 }
@@ -74,8 +77,7 @@ static int k7_open(struct inode *inode, struct file *file)
 		kfree(kf);
 		return channel == -ENOSPC ? -EBUSY : channel;
 	}
-	kf->k7 = k7;
-	kf->channel = channel;
+	k7_file_init(kf, k7, channel);
 	get_device(&k7->dev);
 	scoped_guard(spinlock_irq, &k7->files_lock)
 		list_add_tail(&kf->node, &k7->files);
@@ -90,13 +92,16 @@ static int k7_release(struct inode *inode, struct file *file)
 
 	scoped_guard(spinlock_irq, &k7->files_lock)
 		list_del(&kf->node);
+	k7_claim_drop(kf);
+	/* First: a request that is sent after the channel was closed would be the next one's. */
+	k7_file_close(kf);
 	set_bit(kf->channel, k7->closing);
 	/* Otherwise a reset will see to it, or there is no card any more. */
 	scoped_guard(rwsem_read, &k7->gate) {
 		if (!k7_check_live(k7))
 			k7_channels_flush(k7);
 	}
-	kfree(kf);
+	k7_file_put(kf);
 	put_device(&k7->dev);
 	return 0;
 }
@@ -106,9 +111,8 @@ static __poll_t k7_poll(struct file *file, struct poll_table_struct *table)
 	struct k7_file *kf = file->private_data;
 
 	poll_wait(file, &kf->k7->wait, table);
-	if (k7_going(kf->k7))
-		return EPOLLERR | EPOLLHUP;
-	return READ_ONCE(kf->pending) ? EPOLLPRI : 0;
+	poll_wait(file, &kf->wait, table);
+	return k7_file_poll(kf);
 }
 
 static const struct file_operations k7_fops = {
@@ -118,6 +122,9 @@ static const struct file_operations k7_fops = {
 	.poll = k7_poll,
 	.unlocked_ioctl = k7_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
+#if IS_ENABLED(CONFIG_IO_URING)
+	.uring_cmd = k7_uring_cmd,
+#endif
 	.llseek = noop_llseek,
 };
 
@@ -153,7 +160,6 @@ static void k7_device_init(struct k7_device *k7)
 	init_rwsem(&k7->gate);
 	spin_lock_init(&k7->state_lock);
 	init_waitqueue_head(&k7->wait);
-	init_waitqueue_head(&k7->space);
 	mutex_init(&k7->control);
 	mutex_init(&k7->mailbox_lock);
 	mutex_init(&k7->identity_lock);

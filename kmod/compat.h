@@ -6,6 +6,7 @@
 #ifndef K7_COMPAT_H
 #define K7_COMPAT_H
 
+#include <linux/kconfig.h>
 #include <linux/version.h>
 
 /* class.devnode takes a const device since 6.2. */
@@ -14,5 +15,48 @@
 #else
 #define K7_CLASS_DEVICE		struct device
 #endif
+
+#if IS_ENABLED(CONFIG_IO_URING)
+
+/* What commands of io_uring need has a header of its own since 6.8. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 8, 0)
+#include <linux/io_uring/cmd.h>
+#else
+#include <linux/io_uring.h>
+#endif
+
+/* The command area of the queue entry. A command has the whole entry since 6.5. */
+static inline const void *k7_uring_area(const struct io_uring_cmd *cmd)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 5, 0)
+	return cmd->sqe->cmd;
+#else
+	return cmd->cmd;
+#endif
+}
+
+/* Commands can be cancelled since 6.7; before that they end by their timeouts. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 7, 0)
+static inline bool k7_uring_is_cancel(unsigned int issue_flags)
+{
+	return issue_flags & IO_URING_F_CANCEL;
+}
+
+static inline void k7_uring_mark_cancelable(struct io_uring_cmd *cmd, unsigned int issue_flags)
+{
+	io_uring_cmd_mark_cancelable(cmd, issue_flags);
+}
+#else
+static inline bool k7_uring_is_cancel(unsigned int issue_flags)
+{
+	return false;
+}
+
+static inline void k7_uring_mark_cancelable(struct io_uring_cmd *cmd, unsigned int issue_flags)
+{
+}
+#endif
+
+#endif /* CONFIG_IO_URING */
 
 #endif /* K7_COMPAT_H */

@@ -3,11 +3,9 @@
  * The ioctls of include/uapi/linux/k7hsm.h. User memory is copied in once and the
  * copy is checked; what is copied out was zeroed before.
  */
-#include <linux/capability.h>
 #include <linux/fs.h>
 #include <linux/nospec.h>
 #include <linux/slab.h>
-#include <linux/string.h>
 #include <linux/uaccess.h>
 
 #include "regs.h"
@@ -18,61 +16,10 @@ static_assert(sizeof(struct k7_ioc_request) == 96);
 static_assert(sizeof(struct k7_ioc_erase) == 24);
 static_assert(sizeof(struct k7_ioc_reset) == 32);
 static_assert(sizeof(struct k7_ioc_event) == 40);
-
-/* ---- Who may do what ---- */
-
-enum k7_access {
-	K7_ACCESS_USER,
-	K7_ACCESS_ADMIN,
-	K7_ACCESS_DRIVER,
-};
-
-struct k7_command_rule {
-	u16 opcode;
-	enum k7_access access;
-};
-
-static const struct k7_command_rule k7_command_rules[] = {
-#define K7_COMMAND(name, opcode, in_min, in_max, states, access) { opcode, K7_ACCESS_##access },
-#include <k7/commands.def>
-#undef K7_COMMAND
-};
-
-/* The one place that decides: for commands, erases and resets. */
-static int k7_permit(const struct file *file, enum k7_access access)
-{
-	switch (access) {
-	case K7_ACCESS_USER:
-		/* Whoever may open the node. */
-		return 0;
-	case K7_ACCESS_ADMIN:
-		/* Changes what the card holds or does for everybody. */
-		if (!capable(CAP_SYS_ADMIN))
-			return -EPERM;
-		return file->f_mode & FMODE_WRITE ? 0 : -EBADF;
-	case K7_ACCESS_DRIVER:
-		/* Would meddle with the channels of others: not for user space, root or not. */
-		return -EOPNOTSUPP;
-	}
-	return -EOPNOTSUPP;
-}
-
-static int k7_permit_command(const struct file *file, u32 opcode)
-{
-	size_t i;
-
-	for (i = 0; i < ARRAY_SIZE(k7_command_rules); i++) {
-		if (k7_command_rules[i].opcode == opcode)
-			return k7_permit(file, k7_command_rules[i].access);
-	}
-	/* A command that the driver cannot judge does not reach the card. */
-	return -EOPNOTSUPP;
-}
-
-static bool k7_is_zero(const void *reserved, size_t size)
-{
-	return !memchr_inv(reserved, 0, size);
-}
+static_assert(sizeof(struct k7_ioc_commands) == 32);
+static_assert(sizeof(struct k7_ioc_claim) == 16);
+static_assert(sizeof(struct k7_ioc_submit) == 32);
+static_assert(sizeof(struct k7_ioc_collect) == 40);
 
 /* STATE now, all ones when there is no card to ask. gate is held. */
 static u32 k7_state_now(struct k7_device *k7)
@@ -81,6 +28,13 @@ static u32 k7_state_now(struct k7_device *k7)
 }
 
 /* ---- K7_IOC_INFO ---- */
+
+static u32 k7_driver_features(const struct k7_device *k7)
+{
+	return K7_DRIVER_HAS_SUBMIT | K7_DRIVER_HAS_CLAIM |
+	       (IS_ENABLED(CONFIG_IO_URING) ? K7_DRIVER_HAS_URING : 0) |
+	       (k7->bulk_max ? K7_DRIVER_HAS_BULK : 0);
+}
 
 static long k7_ioctl_info(struct file *file, void *arg)
 {
@@ -103,6 +57,10 @@ static long k7_ioctl_info(struct file *file, void *arg)
 	info->channel = kf->channel;
 	memcpy(info->esn, k7->esn, sizeof(info->esn));
 	info->pci_address = k7->pci_address;
+	info->driver_features = k7_driver_features(k7);
+	info->bulk_max = k7->bulk_max;
+	info->in_flight_max = K7_IN_FLIGHT_MAX;
+	info->claimed = k7_claim_seen_by(kf);
 	scoped_guard(rwsem_read, &k7->gate)
 		info->card_state = k7_state_now(k7);
 	return 0;
@@ -172,48 +130,34 @@ static long k7_ioctl_query(struct file *file, void *arg)
 
 /* ---- K7_IOC_REQUEST ---- */
 
-static int k7_request_check(const struct file *file, const struct k7_ioc_request *ioc,
-			    u32 payload_max)
-{
-	if (ioc->flags)
-		return -EOPNOTSUPP;
-	if (!k7_is_zero(ioc->reserved, sizeof(ioc->reserved)))
-		return -EINVAL;
-	if (ioc->in_len > payload_max || ioc->out_len > payload_max)
-		return -EMSGSIZE;
-	return k7_permit_command(file, ioc->opcode);
-}
-
-static int k7_request_answer(struct k7_ioc_request *ioc, const struct k7_request *req)
-{
-	ioc->card_status = req->status;
-	ioc->result = req->result;
-	ioc->generation = req->generation;
-	ioc->out_len = req->reply_len;
-	return copy_to_user(u64_to_user_ptr(ioc->out_addr), req->out, req->reply_len) ? -EFAULT : 0;
-}
-
 static long k7_ioctl_request(struct file *file, void *arg)
 {
-	struct k7_file *kf = file->private_data;
 	struct k7_ioc_request *ioc = arg;
+	struct k7_submission sub = {
+		.opcode = ioc->opcode,
+		.flags = ioc->flags,
+		.in_addr = ioc->in_addr,
+		.in_len = ioc->in_len,
+		.out_len = ioc->out_len,
+		.timeout_ms = ioc->timeout_ms,
+		.arg = { ioc->arg[0], ioc->arg[1], ioc->arg[2], ioc->arg[3] },
+	};
 	struct k7_request *req;
 	int err;
 
-	err = k7_request_check(file, ioc, kf->k7->payload_max);
-	if (err)
-		return err;
-	req = k7_request_alloc(ioc->opcode, ioc->in_len, ioc->out_len);
-	if (!req)
-		return -ENOMEM;
-	req->channel = kf->channel;
-	memcpy(req->arg, ioc->arg, sizeof(req->arg));
-	if (copy_from_user(req->in, u64_to_user_ptr(ioc->in_addr), ioc->in_len))
-		err = -EFAULT;
-	else
-		err = k7_request_run(kf->k7, req, k7_request_timeout(ioc->timeout_ms));
-	if (!err)
-		err = k7_request_answer(ioc, req);
+	if (!k7_is_zero(ioc->reserved, sizeof(ioc->reserved)))
+		return -EINVAL;
+	req = k7_request_make(file, &sub, GFP_KERNEL);
+	if (IS_ERR(req))
+		return PTR_ERR(req);
+	err = k7_request_run(req, k7_request_timeout(ioc->timeout_ms), file->f_flags & O_NONBLOCK);
+	if (!err) {
+		ioc->card_status = req->status;
+		ioc->result = req->result;
+		ioc->generation = req->generation;
+		ioc->out_len = req->reply_len;
+		err = k7_request_copy_out(req, ioc->out_addr);
+	}
 	k7_request_put(req);
 	return err;
 }
@@ -302,6 +246,27 @@ static long k7_ioctl_event(struct file *file, void *arg)
 	return 0;
 }
 
+/* ---- Arrays of structs that grow as the arguments do ---- */
+
+/* Return: 0, -EINVAL when it is smaller than the first version, -E2BIG when it is absurd. */
+int k7_entry_size_check(u32 entry_size, size_t min_size)
+{
+	if (entry_size < min_size)
+		return -EINVAL;
+	return entry_size > PAGE_SIZE ? -E2BIG : 0;
+}
+
+/* Write entry @index of an array at @array; what the driver does not know is zero. */
+int k7_entry_to_user(u64 array, u32 index, u32 entry_size, const void *entry, size_t size)
+{
+	u8 __user *user = u64_to_user_ptr(array + (u64)index * entry_size);
+	size_t known = min_t(size_t, size, entry_size);
+
+	if (copy_to_user(user, entry, known) || clear_user(user + known, entry_size - known))
+		return -EFAULT;
+	return 0;
+}
+
 /* ---- Dispatch ---- */
 
 union k7_ioc {
@@ -312,6 +277,10 @@ union k7_ioc {
 	struct k7_ioc_erase erase;
 	struct k7_ioc_reset reset;
 	struct k7_ioc_event event;
+	struct k7_ioc_commands commands;
+	struct k7_ioc_claim claim;
+	struct k7_ioc_submit submit;
+	struct k7_ioc_collect collect;
 };
 
 struct k7_ioctl_op {
@@ -327,6 +296,10 @@ static const struct k7_ioctl_op k7_ioctl_ops[] = {
 	[_IOC_NR(K7_IOC_ERASE)] = { sizeof(struct k7_ioc_erase), 24, k7_ioctl_erase },
 	[_IOC_NR(K7_IOC_RESET)] = { sizeof(struct k7_ioc_reset), 32, k7_ioctl_reset },
 	[_IOC_NR(K7_IOC_EVENT)] = { sizeof(struct k7_ioc_event), 40, k7_ioctl_event },
+	[_IOC_NR(K7_IOC_COMMANDS)] = { sizeof(struct k7_ioc_commands), 32, k7_ioctl_commands },
+	[_IOC_NR(K7_IOC_CLAIM)] = { sizeof(struct k7_ioc_claim), 16, k7_ioctl_claim },
+	[_IOC_NR(K7_IOC_SUBMIT)] = { sizeof(struct k7_ioc_submit), 32, k7_ioctl_submit },
+	[_IOC_NR(K7_IOC_COLLECT)] = { sizeof(struct k7_ioc_collect), 40, k7_ioctl_collect },
 };
 
 /*

@@ -3,8 +3,8 @@
  * Private definitions of the k7hsm driver: its structures, who locks what, and
  * what the files offer to each other. docs/driver.md has the picture.
  *
- * Lock order: gate, control, mailbox_lock, then one of the spinlocks, which are
- * never nested.
+ * Lock order: gate, control, mailbox_lock, then one of the spinlocks, of which
+ * only a ring's and then a file's are nested.
  */
 #ifndef K7_H
 #define K7_H
@@ -20,6 +20,7 @@
 #include <linux/pci.h>
 #include <linux/rwsem.h>
 #include <linux/spinlock.h>
+#include <linux/timer.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 
@@ -36,11 +37,23 @@
 #define K7_RING_SLOT_MASK	(K7_RING_ENTRIES - 1)
 #define K7_VECTORS_MAX		(1 + K7_RING_MAX)
 
+/* Submissions of a file that can wait to be collected. */
+#define K7_IN_FLIGHT_MAX	256
+
+/* What all requests of a card can keep pinned, abandoned ones included. */
+#define K7_BULK_PINNED_MAX	(64u << 20)
+
+/* Payloads up to this lie in the ring's own memory while the card has them. */
+#define K7_SMALL_PAYLOAD	256
+
 #define K7_HEALTH_PERIOD	HZ	/* how often the card is looked at, when nothing happens */
 #define K7_START_TIMEOUT_MS	10000	/* for the card to come up after a reset */
 #define K7_RING_STOP_TIMEOUT_MS	500	/* for a ring to show that it is disabled */
 
+struct io_uring_cmd;
+struct k7_bulk;
 struct k7_device;
+struct k7_file;
 
 /* The card as it was last seen. */
 struct k7_card_view {
@@ -60,34 +73,49 @@ struct k7_counters {
 
 /**
  * struct k7_request - one command for the firmware
- * @ref:	one reference for whoever waits, one for the ring slot
- * @done:	completed when the request is finished
+ * @ref:	one reference for whoever sent it, one for the ring, one for the timer
+ * @end:	called once when it is finished, with the ring's lock held; may be NULL
+ * @done:	completed when it is finished, if somebody sleeps for it
  * @opcode:	K7_CMD_*
  * @channel:	channel it belongs to
  * @closes:	channel whose number is free again after this request, or 0
  * @arg:	arguments of the command
- * @in:		request payload, whole pages of its own
+ * @in:		request payload: behind this struct when it is small, else whole pages
  * @out:	room for the reply payload, likewise
- * @in_len:	bytes at @in
+ * @in_len:	bytes of request payload
  * @out_len:	bytes at @out
- * @in_dma:	bus address of @in; mapped exactly while a ring slot holds the request
- * @out_dma:	likewise of @out
+ * @in_dma:	bus address of the request payload while a ring slot holds the request
+ * @out_dma:	likewise of the room for the reply
+ * @bulk:	pinned pages that are the request payload instead of @in, or NULL
+ * @ring:	ring that it was given to
+ * @node:	in k7_ring.backlog, and before that wherever the sender wants it
+ * @queued:	in k7_ring.backlog
+ * @file:	file that it was sent on, a reference is held; NULL: the driver's own
+ * @file_node:	in k7_file.live or k7_file.done, when it was submitted
+ * @user_data:	for the completion
+ * @out_addr:	where in user memory the reply goes
+ * @uring:	command of io_uring that it belongs to
+ * @async:	nobody polls for its end: an interrupt has to tell it
+ * @interrupt:	somebody may sleep until it ends: counted in k7_ring.wanted
  * @tag:	tag on the ring; the low bits are the slot
+ * @timeout:	jiffies after which it ends by itself; 0: whoever waits looks at the clock
+ * @timer:	runs for @timeout
  * @deadline:	jiffies after which the card is taken to be stuck
  * @sent:	jiffies when it was submitted
+ * @sent_ns:	the same in ns
  * @finished:	the fields below are final; they and this are written under the
- *		ring's lock before @done is completed
+ *		ring's lock before @end is called
  * @error:	0, or a negative errno when the card did not answer
  * @status:	status code of the card
  * @result:	result word of the card
  * @reply_len:	bytes of reply at @out
  * @generation:	card generation in which it was submitted
  *
- * Payloads have whole pages so that an IOMMU shows the card nothing else. They
- * are wiped when the last reference goes, wherever that is.
+ * Payloads are wiped when the last reference goes, wherever that is.
  */
 struct k7_request {
 	struct kref ref;
+	void (*end)(struct k7_request *req);
 	struct completion done;
 	u16 opcode;
 	u32 channel;
@@ -99,9 +127,23 @@ struct k7_request {
 	u32 out_len;
 	dma_addr_t in_dma;
 	dma_addr_t out_dma;
+	struct k7_bulk *bulk;
+	struct k7_ring *ring;
+	struct list_head node;
+	bool queued;
+	struct k7_file *file;
+	struct list_head file_node;
+	u64 user_data;
+	u64 out_addr;
+	struct io_uring_cmd *uring;
+	bool async;
+	bool interrupt;
 	u32 tag;
+	unsigned long timeout;
+	struct timer_list timer;
 	unsigned long deadline;
 	unsigned long sent;
+	u64 sent_ns;
 
 	bool finished;
 	int error;
@@ -109,6 +151,12 @@ struct k7_request {
 	u32 result;
 	u32 reply_len;
 	u32 generation;
+};
+
+/* Small payloads of the request in a slot. The card may read and write all of it. */
+struct k7_slot_payload {
+	u8 in[K7_SMALL_PAYLOAD];
+	u8 out[K7_SMALL_PAYLOAD];
 };
 
 /* A submission and completion ring pair. The ring memory lives from probe to remove. */
@@ -119,18 +167,25 @@ struct k7_ring {
 	unsigned int entries;
 	struct k7_sqe *sq;
 	struct k7_cqe *cq;
+	struct k7_slot_payload *payloads;	/* one for each slot */
 	dma_addr_t sq_dma;
 	dma_addr_t cq_dma;
+	dma_addr_t payloads_dma;
 
 	spinlock_t lock;	/* protects what follows; taken in interrupts */
 	bool up;		/* takes requests */
 	bool active;		/* the card may write to it */
+	bool armed;		/* the card owes an interrupt */
 	u32 generation;		/* card generation in which it was enabled */
 	u32 sq_tail;
+	u32 sq_told;		/* tail of the last doorbell */
 	u32 cq_head;
 	u32 phase;
 	u32 sequence;		/* upper bits of the next tag */
+	u32 latency_ns;		/* moving average of what requests take */
 	unsigned int in_flight;
+	unsigned int wanted;	/* requests in slots and backlog that need an interrupt */
+	struct list_head backlog;	/* requests that wait for a slot */
 	struct k7_request *slots[K7_RING_ENTRIES];
 };
 
@@ -155,6 +210,9 @@ struct k7_vector {
  * @mmio:	BAR 0
  * @features:	FEATURES register
  * @payload_max: largest payload in bytes
+ * @bulk_max:	largest request payload that goes to the card as a list, 0: none
+ * @bulk_pages:	pages that are pinned for such
+ * @claim:	file that has claimed the card; taken with @gate held for writing
  * @channel_max: highest channel number
  * @ring_entries: entries of each ring
  * @esn:	electronic serial number, printable
@@ -175,7 +233,6 @@ struct k7_vector {
  * @identity:	texts are made printable when it comes in
  * @rings:	@ring_count ring pairs
  * @ring_count:	set in probe
- * @space:	woken when slots become free, and when a ring stops
  * @vectors:	@vector_count interrupts
  * @vector_count: set in probe
  * @channels:	channel numbers in use
@@ -195,6 +252,9 @@ struct k7_device {
 	void __iomem *mmio;
 	u32 features;
 	u32 payload_max;
+	u32 bulk_max;
+	atomic_t bulk_pages;
+	struct k7_file *claim;
 	u32 channel_max;
 	u32 ring_entries;
 	char esn[K7_ESN_SIZE + 1];
@@ -221,7 +281,6 @@ struct k7_device {
 
 	struct k7_ring *rings;
 	unsigned int ring_count;
-	wait_queue_head_t space;
 	struct k7_vector vectors[K7_VECTORS_MAX];
 	unsigned int vector_count;
 
@@ -233,12 +292,37 @@ struct k7_device {
 	struct k7_counters counters;
 };
 
-/* An open file: a channel of the card. */
+/**
+ * struct k7_file - an open file: a channel of the card
+ * @ref:	one for the open file, one for each request sent on it
+ * @k7:		card
+ * @channel:	its number
+ * @node:	in k7_device.files
+ * @pending:	K7_EVENT_* not taken yet
+ * @lock:	protects what follows; taken in interrupts, inside a ring's lock
+ * @closed:	nobody collects any more
+ * @used:	of K7_IN_FLIGHT_MAX: submissions until they are collected, and io_uring's
+ * @in_flight:	requests in @live
+ * @done_count:	requests in @done
+ * @live:	submitted, not ended
+ * @done:	ended, not collected; oldest first
+ * @wait:	woken when a request has ended and when there is room again
+ */
 struct k7_file {
+	struct kref ref;
 	struct k7_device *k7;
 	u32 channel;
-	struct list_head node;	/* k7_device.files */
-	u32 pending;		/* K7_EVENT_*, not taken yet */
+	struct list_head node;
+	u32 pending;
+
+	spinlock_t lock;	/* see above */
+	bool closed;
+	unsigned int used;
+	unsigned int in_flight;
+	unsigned int done_count;
+	struct list_head live;
+	struct list_head done;
+	wait_queue_head_t wait;
 };
 
 /**
@@ -356,9 +440,12 @@ int k7_rings_start(struct k7_device *k7, u32 generation);
 bool k7_rings_stop(struct k7_device *k7, int error);
 void k7_rings_check(struct k7_device *k7);
 bool k7_rings_overdue(struct k7_device *k7);
-int k7_ring_submit(struct k7_ring *ring, struct k7_request *req);
+int k7_ring_submit(struct k7_ring *ring, struct list_head *reqs, bool queue);
 unsigned int k7_ring_reap(struct k7_ring *ring);
-bool k7_ring_has_space(struct k7_ring *ring);
+void k7_ring_poll(struct k7_ring *ring, struct k7_request *req);
+bool k7_ring_arm(struct k7_ring *ring, struct k7_request *req);
+bool k7_ring_abandon(struct k7_request *req, int error);
+bool k7_rings_serve_others(struct k7_device *k7, u32 channel);
 
 static inline struct k7_ring *k7_ring_of_this_cpu(struct k7_device *k7)
 {
@@ -366,12 +453,27 @@ static inline struct k7_ring *k7_ring_of_this_cpu(struct k7_device *k7)
 }
 
 /* request.c */
-struct k7_request *k7_request_alloc(u16 opcode, u32 in_len, u32 out_len);
+struct k7_request *k7_request_alloc(u16 opcode, u32 in_len, u32 out_len, gfp_t gfp);
+struct k7_request *k7_request_make(struct file *file, const struct k7_submission *sub, gfp_t gfp);
 void k7_request_put(struct k7_request *req);
+void *k7_payload_alloc(u32 size, gfp_t gfp);
+void k7_payload_free(void *payload, u32 size);
 int k7_request_map(struct k7_device *k7, struct k7_request *req);
 void k7_request_unmap(struct k7_device *k7, struct k7_request *req);
 void k7_request_finish(struct k7_request *req, int error);
-int k7_request_run(struct k7_device *k7, struct k7_request *req, unsigned int timeout_ms);
+int k7_request_copy_out(const struct k7_request *req, u64 out_addr);
+int k7_request_run(struct k7_request *req, unsigned int timeout_ms, bool nonblock);
+
+/* The fields behind @finished are valid after this. */
+static inline bool k7_request_is_finished(const struct k7_request *req)
+{
+	return smp_load_acquire(&req->finished);
+}
+
+static inline bool k7_payload_is_small(u32 len)
+{
+	return len <= K7_SMALL_PAYLOAD;
+}
 
 /* event.c */
 irqreturn_t k7_interrupt(int irq, void *data);
@@ -391,6 +493,52 @@ void k7_reset_end(struct k7_device *k7);
 
 /* ioctl.c */
 long k7_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
+int k7_entry_size_check(u32 entry_size, size_t min_size);
+int k7_entry_to_user(u64 array, u32 index, u32 entry_size, const void *entry, size_t size);
+
+static inline bool k7_is_zero(const void *reserved, size_t size)
+{
+	return !memchr_inv(reserved, 0, size);
+}
+
+/* async.c */
+long k7_ioctl_submit(struct file *file, void *arg);
+long k7_ioctl_collect(struct file *file, void *arg);
+void k7_file_init(struct k7_file *kf, struct k7_device *k7, u32 channel);
+void k7_file_put(struct k7_file *kf);
+void k7_file_close(struct k7_file *kf);
+int k7_file_check(struct k7_file *kf);
+int k7_file_enter(struct k7_file *kf, bool nonblock);
+void k7_file_leave(struct k7_file *kf, unsigned int count);
+__poll_t k7_file_poll(struct k7_file *kf);
+
+/* bulk.c */
+int k7_bulk_pin(struct k7_device *k7, struct k7_request *req, u64 addr);
+int k7_bulk_map(struct k7_device *k7, struct k7_request *req);
+void k7_bulk_unmap(struct k7_device *k7, struct k7_request *req);
+void k7_bulk_free(struct k7_request *req);
+unsigned int k7_bulk_segments(const struct k7_request *req);
+
+/* claim.c */
+long k7_ioctl_claim(struct file *file, void *arg);
+int k7_claim_check(struct k7_file *kf);
+void k7_claim_drop(struct k7_file *kf);
+u32 k7_claim_seen_by(struct k7_file *kf);
+
+/* commands.c */
+enum k7_access {
+	K7_ACCESS_USER,
+	K7_ACCESS_ADMIN,
+	K7_ACCESS_DRIVER,
+};
+
+int k7_permit(const struct file *file, enum k7_access access);
+int k7_permit_command(const struct file *file, u32 opcode);
+u32 k7_command_in_max(const struct k7_device *k7, u32 opcode);
+long k7_ioctl_commands(struct file *file, void *arg);
+
+/* uring.c; not there when the kernel has no io_uring */
+int k7_uring_cmd(struct io_uring_cmd *cmd, unsigned int issue_flags);
 
 /* sysfs.c */
 extern const struct attribute_group *k7_groups[];

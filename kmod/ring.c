@@ -5,12 +5,26 @@
  */
 #include <linux/delay.h>
 #include <linux/dma-mapping.h>
+#include <linux/ktime.h>
+#include <linux/sched.h>
+#include <linux/sched/stat.h>
 
 #include "regs.h"
 
 static_assert(sizeof(struct k7_sqe) == 64);
 static_assert(sizeof(struct k7_cqe) == 32);
 static_assert((K7_RING_ENTRIES & K7_RING_SLOT_MASK) == 0);
+
+/* How long a waiter looks for its reply before it sleeps, at most. */
+#define K7_POLL_NS		(50 * NSEC_PER_USEC)
+#define K7_POLL_BUSY_CPU_NS	(5 * NSEC_PER_USEC)
+/* A request that took longer counts as this, so that one slow command is soon forgotten. */
+#define K7_LATENCY_MAX_NS	(4 * K7_POLL_NS)
+/* When polling does not seem to pay, every so many requests it is tried again. */
+#define K7_POLL_PROBE		64
+
+/* Requests of a backlog that are ended in one go, with interrupts off. */
+#define K7_BACKLOG_CHUNK	64
 
 static void k7_ring_protocol_error(struct k7_ring *ring, const char *what)
 {
@@ -28,18 +42,76 @@ static size_t k7_cq_bytes(const struct k7_ring *ring)
 	return ring->entries * sizeof(*ring->cq);
 }
 
+static size_t k7_payloads_bytes(const struct k7_ring *ring)
+{
+	return ring->entries * sizeof(*ring->payloads);
+}
+
+/* ---- Slots ----
+ *
+ * Small payloads lie in the slot itself: memory that was mapped once, so that a
+ * short command costs neither an allocation nor a mapping. An IOMMU shows the card
+ * the pages of all slots, but these hold nothing except payloads that this card is
+ * given anyway, and only while it has them: a slot is wiped when its request
+ * retires. What the card writes there at the wrong time spoils no memory of the
+ * kernel and no payload but its own; replies are looked at only after they were
+ * copied out.
+ */
+
+static void k7_slot_load(struct k7_ring *ring, unsigned int slot, struct k7_request *req)
+{
+	struct k7_slot_payload *small = &ring->payloads[slot];
+	dma_addr_t dma = ring->payloads_dma + slot * sizeof(*small);
+
+	if (k7_payload_is_small(req->in_len)) {
+		memcpy(small->in, req->in, req->in_len);
+		req->in_dma = dma + offsetof(struct k7_slot_payload, in);
+	}
+	if (k7_payload_is_small(req->out_len))
+		req->out_dma = dma + offsetof(struct k7_slot_payload, out);
+}
+
+static void k7_slot_unload(struct k7_ring *ring, unsigned int slot, struct k7_request *req)
+{
+	struct k7_slot_payload *small = &ring->payloads[slot];
+
+	if (k7_payload_is_small(req->in_len))
+		memzero_explicit(small->in, req->in_len);
+	if (!k7_payload_is_small(req->out_len))
+		return;
+	if (!req->finished)
+		memcpy(req->out, small->out, req->reply_len);
+	memzero_explicit(small->out, req->out_len);
+}
+
+/* ---- Doorbell ---- */
+
+/*
+ * One write tells the card all that is new: submissions, how far completions were
+ * taken, and with @interrupt that it has to call when there is one that was not.
+ * The head needs no write of its own: of what was sent before a doorbell, all
+ * completions fit into the ring behind the head that this doorbell tells.
+ */
+static void k7_ring_doorbell(struct k7_ring *ring, bool interrupt)
+{
+	bool arm = interrupt && !ring->armed;
+
+	if (!ring->up || (!arm && ring->sq_tail == ring->sq_told))
+		return;
+	ring->armed |= arm;
+	ring->sq_told = ring->sq_tail;
+	/* Entries and payloads must be in memory before the card hears of them. */
+	dma_wmb();
+	k7_ring_write(ring, K7_RING_DOORBELL,
+		      K7_DOORBELL(ring->sq_tail, ring->cq_head) | (arm ? K7_DOORBELL_ARM : 0));
+}
+
 /* ---- Submission ---- */
 
 /* A full ring would look like an empty one: one entry less than there are. */
-static unsigned int k7_ring_slots(const struct k7_ring *ring)
+static bool k7_ring_is_full(const struct k7_ring *ring)
 {
-	return ring->entries - 1;
-}
-
-/* Would a submission go through, or fail for another reason than a full ring? */
-bool k7_ring_has_space(struct k7_ring *ring)
-{
-	return !READ_ONCE(ring->up) || READ_ONCE(ring->in_flight) < k7_ring_slots(ring);
+	return ring->in_flight >= ring->entries - 1;
 }
 
 static unsigned int k7_ring_free_slot(struct k7_ring *ring)
@@ -62,59 +134,101 @@ static void k7_ring_fill(struct k7_ring *ring, const struct k7_request *req)
 	sqe->tag = cpu_to_le32(req->tag);
 	sqe->channel = cpu_to_le32(req->channel);
 	sqe->in_len = cpu_to_le32(req->in_len);
-	sqe->in_addr = cpu_to_le64(req->in_dma);
-	sqe->out_addr = cpu_to_le64(req->out_dma);
+	sqe->in_addr = cpu_to_le64(req->in_len ? req->in_dma : 0);
+	sqe->out_addr = cpu_to_le64(req->out_len ? req->out_dma : 0);
 	sqe->out_len = cpu_to_le32(req->out_len);
 	for (i = 0; i < ARRAY_SIZE(req->arg); i++)
 		sqe->arg[i] = cpu_to_le32(req->arg[i]);
+	if (req->bulk) {
+		sqe->flags = cpu_to_le16(K7_SQE_LIST);
+		sqe->in_segments = cpu_to_le32(k7_bulk_segments(req));
+	}
 }
 
-static int k7_ring_submit_locked(struct k7_ring *ring, struct k7_request *req)
+/* Return: 0, or -ENOMEM when its payloads cannot be mapped. */
+static int k7_ring_place(struct k7_ring *ring, struct k7_request *req)
 {
-	unsigned int slot;
+	unsigned int slot = k7_ring_free_slot(ring);
+	int err = k7_request_map(ring->k7, req);
 
-	if (!ring->up)
-		return -EHOSTDOWN;
-	if (ring->in_flight >= k7_ring_slots(ring))
-		return -EBUSY;
-	slot = k7_ring_free_slot(ring);
+	if (err)
+		return err;
+	k7_slot_load(ring, slot, req);
 	/* The upper bits tell a late answer to an old request from one to this. */
 	req->tag = slot | (ring->sequence++ * K7_RING_ENTRIES);
 	req->generation = ring->generation;
 	req->sent = jiffies;
-	kref_get(&req->ref);
+	req->sent_ns = ktime_get_ns();
 	ring->slots[slot] = req;
 	WRITE_ONCE(ring->in_flight, ring->in_flight + 1);
-
 	k7_ring_fill(ring, req);
 	ring->sq_tail = (ring->sq_tail + 1) & (ring->entries - 1);
-	/* The entry must be in memory before the card hears of it. */
-	dma_wmb();
-	k7_ring_write(ring, K7_RING_SQ_TAIL, ring->sq_tail);
 	return 0;
 }
 
-/**
- * k7_ring_submit - hand a request to the card
- * @ring:	ring
- * @req:	request, mapped; the ring takes a reference of its own
- *
- * Return: 0; -EHOSTDOWN when the firmware does not run; -EBUSY when the ring is full.
- */
-int k7_ring_submit(struct k7_ring *ring, struct k7_request *req)
+static void k7_ring_want(struct k7_ring *ring, struct k7_request *req)
 {
-	unsigned long flags;
+	if (req->interrupt)
+		return;
+	req->interrupt = true;
+	ring->wanted++;
+}
+
+/* The ring has no more business with @req: end it and drop the ring's reference. */
+static void k7_ring_release(struct k7_ring *ring, struct k7_request *req, int error)
+{
+	lockdep_assert_held(&ring->lock);
+	if (req->interrupt)
+		ring->wanted--;
+	k7_request_finish(req, error);
+	if (req->closes)
+		ida_free(&ring->k7->channels, req->closes);
+	k7_request_put(req);
+}
+
+static void k7_ring_unqueue(struct k7_request *req)
+{
+	WRITE_ONCE(req->queued, false);
+	list_del_init(&req->node);
+}
+
+/* Give free slots to those who have waited longest. */
+static void k7_ring_refill(struct k7_ring *ring)
+{
+	struct k7_request *req;
 	int err;
 
-	spin_lock_irqsave(&ring->lock, flags);
-	err = k7_ring_submit_locked(ring, req);
-	spin_unlock_irqrestore(&ring->lock, flags);
-	return err;
+	while (ring->up && !k7_ring_is_full(ring)) {
+		req = list_first_entry_or_null(&ring->backlog, struct k7_request, node);
+		if (!req)
+			return;
+		err = k7_ring_place(ring, req);
+		/* Bounce buffers are used up: those in flight give some back. */
+		if (err && ring->in_flight)
+			return;
+		k7_ring_unqueue(req);
+		if (err)
+			k7_ring_release(ring, req, err);
+	}
+}
+
+static void k7_ring_queue(struct k7_ring *ring, struct k7_request *req)
+{
+	kref_get(&req->ref);
+	req->ring = ring;
+	WRITE_ONCE(req->queued, true);
+	list_add_tail(&req->node, &ring->backlog);
+	if (req->async)
+		k7_ring_want(ring, req);
+	if (req->timeout) {
+		kref_get(&req->ref);
+		mod_timer(&req->timer, jiffies + req->timeout);
+	}
 }
 
 /* ---- Completion ---- */
 
-/* The card has no more business with what is in @slot: unmap it, finish it, let it go. */
+/* The card has no more business with what is in @slot: take it back, end the request. */
 static void k7_ring_retire(struct k7_ring *ring, unsigned int slot, int error)
 {
 	struct k7_request *req = ring->slots[slot];
@@ -124,23 +238,24 @@ static void k7_ring_retire(struct k7_ring *ring, unsigned int slot, int error)
 	WRITE_ONCE(ring->in_flight, ring->in_flight - 1);
 	/* First: only after this the reply is where the waiter looks. */
 	k7_request_unmap(ring->k7, req);
-	k7_request_finish(req, error);
-	if (req->closes)
-		ida_free(&ring->k7->channels, req->closes);
-	k7_request_put(req);
+	k7_slot_unload(ring, slot, req);
+	k7_ring_release(ring, req, error);
 }
 
-static void k7_ring_complete(struct k7_ring *ring, const struct k7_cqe *cqe)
+static void k7_ring_complete(struct k7_ring *ring, const struct k7_cqe *cqe, u64 now)
 {
 	u32 tag = le32_to_cpu(READ_ONCE(cqe->tag));
 	u32 out_len = le32_to_cpu(READ_ONCE(cqe->out_len));
 	u32 slot = tag & K7_RING_SLOT_MASK;
 	struct k7_request *req = ring->slots[slot];
+	s32 took;
 
 	if (!req || req->tag != tag) {
 		k7_ring_protocol_error(ring, "completion with an unknown tag");
 		return;
 	}
+	took = min_t(u64, now - req->sent_ns, K7_LATENCY_MAX_NS);
+	WRITE_ONCE(ring->latency_ns, ring->latency_ns + (took - (s32)ring->latency_ns) / 8);
 	/* A request that was given up already keeps its error. */
 	if (!req->finished) {
 		req->status = le16_to_cpu(READ_ONCE(cqe->status));
@@ -157,34 +272,90 @@ static void k7_ring_complete(struct k7_ring *ring, const struct k7_cqe *cqe)
 
 static bool k7_ring_next_is_new(struct k7_ring *ring)
 {
-	u16 phase = le16_to_cpu(READ_ONCE(ring->cq[ring->cq_head].phase));
+	u32 head = READ_ONCE(ring->cq_head);
+	u16 phase = le16_to_cpu(READ_ONCE(ring->cq[head].phase));
 
-	return (phase & K7_CQE_PHASE) == ring->phase;
+	return (phase & K7_CQE_PHASE) == READ_ONCE(ring->phase);
 }
 
-static unsigned int k7_ring_reap_locked(struct k7_ring *ring)
+static unsigned int k7_ring_take(struct k7_ring *ring)
 {
 	unsigned int count = 0;
+	u64 now = 0;
 
 	while (ring->active && count < ring->entries && k7_ring_next_is_new(ring)) {
+		if (!count)
+			now = ktime_get_ns();
 		/* The rest of the entry was written before its phase. */
 		dma_rmb();
-		k7_ring_complete(ring, &ring->cq[ring->cq_head]);
-		ring->cq_head = (ring->cq_head + 1) & (ring->entries - 1);
+		k7_ring_complete(ring, &ring->cq[ring->cq_head], now);
+		WRITE_ONCE(ring->cq_head, (ring->cq_head + 1) & (ring->entries - 1));
 		if (!ring->cq_head)
-			ring->phase ^= K7_CQE_PHASE;
+			WRITE_ONCE(ring->phase, ring->phase ^ K7_CQE_PHASE);
 		count++;
 	}
-	if (count)
-		k7_ring_write(ring, K7_RING_CQ_HEAD, ring->cq_head);
 	return count;
+}
+
+/* Take what is there, send what has waited for that, and ask for an interrupt if somebody sleeps. */
+static unsigned int k7_ring_serve(struct k7_ring *ring)
+{
+	unsigned int count = k7_ring_take(ring);
+
+	if (count)
+		k7_ring_refill(ring);
+	k7_ring_doorbell(ring, ring->wanted);
+	return count;
+}
+
+static int k7_ring_submit_locked(struct k7_ring *ring, struct list_head *reqs, bool queue)
+{
+	struct k7_request *req, *next;
+
+	if (!ring->up)
+		return -EHOSTDOWN;
+	if (!queue && (k7_ring_is_full(ring) || !list_empty(&ring->backlog)))
+		return -EBUSY;
+	list_for_each_entry_safe(req, next, reqs, node) {
+		list_del_init(&req->node);
+		if (!req->finished)
+			k7_ring_queue(ring, req);
+	}
+	k7_ring_refill(ring);
+	k7_ring_doorbell(ring, false);
+	k7_ring_serve(ring);
+	return 0;
+}
+
+/**
+ * k7_ring_submit - hand requests to the card, with one doorbell
+ * @ring:	ring
+ * @reqs:	requests; empty afterwards. The ring takes a reference of its own to each
+ * @queue:	those that find no slot wait for one; else this fails with -EBUSY
+ *
+ * Short commands may be finished when this returns. A request that is finished
+ * already is not sent.
+ *
+ * Return: 0; or, and then none was taken, -EHOSTDOWN when the firmware does not run,
+ * -EBUSY when the ring is full.
+ */
+int k7_ring_submit(struct k7_ring *ring, struct list_head *reqs, bool queue)
+{
+	unsigned long flags;
+	int err;
+
+	spin_lock_irqsave(&ring->lock, flags);
+	err = k7_ring_submit_locked(ring, reqs, queue);
+	spin_unlock_irqrestore(&ring->lock, flags);
+	return err;
 }
 
 /**
  * k7_ring_reap - take all completions that have come
  * @ring:	ring
  *
- * Bounded by the size of the ring, however fast the card is. From any context.
+ * For interrupts, and for whoever suspects that one was lost. Bounded by the size
+ * of the ring, however fast the card is. From any context.
  *
  * Return: number of completions.
  */
@@ -194,11 +365,141 @@ unsigned int k7_ring_reap(struct k7_ring *ring)
 	unsigned int count;
 
 	spin_lock_irqsave(&ring->lock, flags);
-	count = k7_ring_reap_locked(ring);
+	/* An interrupt disarms; one that is missing must be asked for again. */
+	ring->armed = false;
+	count = k7_ring_serve(ring);
 	spin_unlock_irqrestore(&ring->lock, flags);
-	if (count && wq_has_sleeper(&ring->k7->space))
-		wake_up_all(&ring->k7->space);
 	return count;
+}
+
+static bool k7_ring_abandon_locked(struct k7_ring *ring, struct k7_request *req, int error)
+{
+	if (req->finished)
+		return false;
+	if (!req->queued) {
+		k7_request_finish(req, error);
+		return true;
+	}
+	k7_ring_unqueue(req);
+	k7_ring_release(ring, req, error);
+	return true;
+}
+
+/**
+ * k7_ring_abandon - end a request that nobody waits for any more
+ * @req:	request that was submitted
+ * @error:	negative errno
+ *
+ * One that has not been sent yet is not sent. Else the slot keeps it, with all that
+ * the card was told of, until the card has answered. From any context.
+ *
+ * Return: false when it had already ended.
+ */
+bool k7_ring_abandon(struct k7_request *req, int error)
+{
+	struct k7_ring *ring = req->ring;
+	unsigned long flags;
+	bool abandoned;
+
+	spin_lock_irqsave(&ring->lock, flags);
+	abandoned = k7_ring_abandon_locked(ring, req, error);
+	spin_unlock_irqrestore(&ring->lock, flags);
+	return abandoned;
+}
+
+static bool k7_ring_serves_others(struct k7_ring *ring, u32 channel)
+{
+	struct k7_request *req;
+	unsigned int slot;
+
+	lockdep_assert_held(&ring->lock);
+	for (slot = 0; slot < ring->entries; slot++) {
+		req = ring->slots[slot];
+		if (req && req->channel != channel && !req->closes)
+			return true;
+	}
+	list_for_each_entry(req, &ring->backlog, node) {
+		if (req->channel != channel && !req->closes)
+			return true;
+	}
+	return false;
+}
+
+/* Is a request of another channel than @channel in flight? Abandoned ones count, too. */
+bool k7_rings_serve_others(struct k7_device *k7, u32 channel)
+{
+	bool found = false;
+	unsigned int i;
+
+	for (i = 0; i < k7->ring_count && !found; i++) {
+		spin_lock_irq(&k7->rings[i].lock);
+		found = k7_ring_serves_others(&k7->rings[i], channel);
+		spin_unlock_irq(&k7->rings[i].lock);
+	}
+	return found;
+}
+
+/* ---- Waiting ---- */
+
+/* How long to look for completions: as long as they took lately, but never long. */
+static u64 k7_ring_poll_ns(struct k7_ring *ring)
+{
+	u32 latency = READ_ONCE(ring->latency_ns);
+	u32 limit = K7_POLL_NS;
+
+	if (latency > K7_POLL_NS && READ_ONCE(ring->sequence) % K7_POLL_PROBE)
+		return 0;
+	/* Somebody else wants this CPU, or the card's answer needs it. */
+	if (num_online_cpus() == 1 || !single_task_running())
+		limit = K7_POLL_BUSY_CPU_NS;
+	return min(2 * latency, limit);
+}
+
+/**
+ * k7_ring_poll - look for the end of a request, for some microseconds at most
+ * @ring:	ring of the request
+ * @req:	request that was submitted
+ */
+void k7_ring_poll(struct k7_ring *ring, struct k7_request *req)
+{
+	u64 end;
+
+	if (k7_request_is_finished(req) || READ_ONCE(req->queued))
+		return;
+	end = ktime_get_ns() + k7_ring_poll_ns(ring);
+	while (!k7_request_is_finished(req) && !need_resched() && ktime_get_ns() < end) {
+		/* Without the lock, so that those who wait do not hinder those who send. */
+		if (!k7_ring_next_is_new(ring)) {
+			cpu_relax();
+			continue;
+		}
+		scoped_guard(spinlock_irqsave, &ring->lock)
+			k7_ring_serve(ring);
+	}
+}
+
+/**
+ * k7_ring_arm - make sure that an interrupt tells the end of a request
+ * @ring:	ring of the request
+ * @req:	request that was submitted
+ *
+ * Return: false when it has ended already: then there is nothing to sleep for.
+ */
+bool k7_ring_arm(struct k7_ring *ring, struct k7_request *req)
+{
+	unsigned long flags;
+	bool pending;
+
+	spin_lock_irqsave(&ring->lock, flags);
+	if (!req->finished)
+		k7_ring_want(ring, req);
+	k7_ring_serve(ring);
+	/* What came between the look and the doorbell; the interrupt is on its way, too. */
+	if (!req->finished)
+		k7_ring_serve(ring);
+	pending = !req->finished;
+	spin_unlock_irqrestore(&ring->lock, flags);
+	return pending;
 }
 
 /* ---- Starting and stopping ---- */
@@ -213,7 +514,7 @@ static int k7_ring_enable(struct k7_ring *ring)
 	k7_ring_write(ring, K7_RING_CQ_BASE_HI, upper_32_bits(ring->cq_dma));
 	k7_ring_write(ring, K7_RING_SIZE, ring->entries);
 	k7_ring_write(ring, K7_RING_VECTOR, ring->vector);
-	k7_ring_write(ring, K7_RING_CONTROL, K7_RING_ENABLE);
+	k7_ring_write(ring, K7_RING_CONTROL, K7_RING_ENABLE | K7_RING_ON_DEMAND);
 	status = k7_ring_read(ring, K7_RING_STATUS);
 	if (status == K7_GONE)
 		return -ENODEV;
@@ -227,8 +528,10 @@ static int k7_ring_start_locked(struct k7_ring *ring, u32 generation)
 	memset(ring->sq, 0, k7_sq_bytes(ring));
 	memset(ring->cq, 0, k7_cq_bytes(ring));
 	ring->sq_tail = 0;
+	ring->sq_told = 0;
 	ring->cq_head = 0;
 	ring->phase = K7_CQE_PHASE;
+	ring->armed = false;
 	err = k7_ring_enable(ring);
 	if (err)
 		return err;
@@ -277,17 +580,35 @@ static void k7_ring_close(struct k7_ring *ring)
 	spin_unlock_irq(&ring->lock);
 }
 
-/* Wake all that wait for requests of this ring. Their memory stays the card's. */
+/* What was not sent is not cancelled: it never ran. A chunk at a time: it may be long. */
+static void k7_ring_fail_backlog(struct k7_ring *ring, int error)
+{
+	struct k7_request *req, *next;
+	unsigned int left;
+
+	do {
+		left = K7_BACKLOG_CHUNK;
+		spin_lock_irq(&ring->lock);
+		list_for_each_entry_safe(req, next, &ring->backlog, node) {
+			if (!left--)
+				break;
+			k7_ring_unqueue(req);
+			k7_ring_release(ring, req, error == -ECANCELED ? -EHOSTDOWN : error);
+		}
+		spin_unlock_irq(&ring->lock);
+	} while (!list_empty_careful(&ring->backlog));
+}
+
+/* End all requests of this ring. The memory of those that were sent stays the card's. */
 static void k7_ring_fail(struct k7_ring *ring, int error)
 {
 	unsigned int slot;
 
+	k7_ring_fail_backlog(ring, error);
 	spin_lock_irq(&ring->lock);
 	for (slot = 0; slot < ring->entries; slot++) {
-		if (ring->slots[slot] && !ring->slots[slot]->finished) {
-			atomic_inc(&ring->k7->counters.cancelled);
+		if (ring->slots[slot])
 			k7_request_finish(ring->slots[slot], error);
-		}
 	}
 	spin_unlock_irq(&ring->lock);
 }
@@ -299,8 +620,10 @@ static void k7_ring_clear(struct k7_ring *ring, int error)
 
 	spin_lock_irq(&ring->lock);
 	for (slot = 0; slot < ring->entries; slot++) {
-		if (ring->slots[slot])
-			k7_ring_retire(ring, slot, error);
+		if (!ring->slots[slot])
+			continue;
+		atomic_inc(&ring->k7->counters.cancelled);
+		k7_ring_retire(ring, slot, error);
 	}
 	ring->active = false;
 	spin_unlock_irq(&ring->lock);
@@ -353,7 +676,6 @@ bool k7_rings_stop(struct k7_device *k7, int error)
 		k7_ring_reap(&k7->rings[i]);
 		k7_ring_fail(&k7->rings[i], error);
 	}
-	wake_up_all(&k7->space);
 	k7->rings_stuck = !k7_rings_wait_quiet(k7);
 	if (k7->rings_stuck) {
 		dev_err(&k7->dev, "a ring does not stop: bus mastering is switched off\n");
@@ -456,10 +778,13 @@ static int k7_ring_alloc(struct k7_device *k7, unsigned int index)
 	ring->entries = k7->ring_entries;
 	ring->vector = k7->vector_count > 1 ? 1 + index % (k7->vector_count - 1) : K7_VECTOR_EVENTS;
 	spin_lock_init(&ring->lock);
+	INIT_LIST_HEAD(&ring->backlog);
 	/* Coherent memory is aligned to its size, rounded up to pages. */
 	ring->sq = dma_alloc_coherent(dev, k7_sq_bytes(ring), &ring->sq_dma, GFP_KERNEL);
 	ring->cq = dma_alloc_coherent(dev, k7_cq_bytes(ring), &ring->cq_dma, GFP_KERNEL);
-	return ring->sq && ring->cq ? 0 : -ENOMEM;
+	ring->payloads = dma_alloc_coherent(dev, k7_payloads_bytes(ring), &ring->payloads_dma,
+					    GFP_KERNEL);
+	return ring->sq && ring->cq && ring->payloads ? 0 : -ENOMEM;
 }
 
 /**
@@ -498,6 +823,8 @@ void k7_rings_free(struct k7_device *k7)
 
 	if (!k7->rings)
 		return;
+	/* A timer of a request may just be running. */
+	synchronize_rcu();
 	if (k7->rings_stuck) {
 		dev_err(dev, "the card never let go of its rings: their memory is lost\n");
 		return;
@@ -509,5 +836,8 @@ void k7_rings_free(struct k7_device *k7)
 			dma_free_coherent(dev, k7_sq_bytes(ring), ring->sq, ring->sq_dma);
 		if (ring->cq)
 			dma_free_coherent(dev, k7_cq_bytes(ring), ring->cq, ring->cq_dma);
+		if (ring->payloads)
+			dma_free_coherent(dev, k7_payloads_bytes(ring), ring->payloads,
+					  ring->payloads_dma);
 	}
 }

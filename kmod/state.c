@@ -55,7 +55,6 @@ bool k7_set_state(struct k7_device *k7, enum k7_driver_state next)
 		WRITE_ONCE(k7->state, next);
 	}
 	wake_up_all(&k7->wait);
-	wake_up_all(&k7->space);
 	k7_uevent(k7);
 	return true;
 }

@@ -2,6 +2,7 @@
 #include "card/firmware/firmware.hpp"
 
 #include <algorithm>
+#include <memory>
 #include <openssl/crypto.h>
 
 namespace k7::card {
@@ -13,22 +14,67 @@ struct Wipe {
     ~Wipe() { OPENSSL_cleanse(bytes.data(), bytes.size()); }
 };
 
+/// Where a request payload goes. FM_LOAD_DATA goes where it is to stay, if it fits there; what is larger than the
+/// buffer has memory of its own, which is given back.
+class RequestRoom {
+  public:
+    RequestRoom(std::span<std::byte> buffer, std::optional<FmUpload> &upload, const k7_sqe &sqe) {
+        if (sqe.opcode == K7_CMD_FM_LOAD_DATA && upload && upload->channel() == sqe.channel)
+            bytes_ = upload->room(sqe.arg[0], sqe.in_len);
+        if (!bytes_.empty())
+            return;
+        if (sqe.in_len > buffer.size())
+            bulk_ = std::make_unique_for_overwrite<std::byte[]>(sqe.in_len);
+        bytes_ = {bulk_ ? bulk_.get() : buffer.data(), sqe.in_len};
+        wiped_ = bytes_;
+    }
+    ~RequestRoom() { OPENSSL_cleanse(wiped_.data(), wiped_.size()); }
+    RequestRoom(const RequestRoom &) = delete;
+    RequestRoom &operator=(const RequestRoom &) = delete;
+
+    [[nodiscard]] std::span<std::byte> bytes() const { return bytes_; }
+
+  private:
+    std::unique_ptr<std::byte[]> bulk_;
+    std::span<std::byte> bytes_;
+    std::span<std::byte> wiped_;
+};
+
 bool all_zero(std::span<const std::uint32_t> words) {
     return std::all_of(words.begin(), words.end(), [](std::uint32_t word) { return word == 0; });
 }
 
-// Everything of a submission but its payloads; the copy that was fetched, so nobody changes it meanwhile.
-void check_submission(const k7_sqe &sqe, const CommandEntry &entry, bool operational) {
-    if (sqe.flags != 0 || !all_zero(sqe.reserved))
+void check_fields(const k7_sqe &sqe) {
+    if ((sqe.flags & ~K7_SQE_LIST) != 0 || !all_zero(sqe.reserved))
         throw Error(K7_ST_BAD_FIELD, "reserved fields of the submission are not 0");
     if (sqe.channel > K7_CHANNEL_MAX)
         throw Error(K7_ST_BAD_FIELD, "channel " + std::to_string(sqe.channel) + " does not exist");
-    if (sqe.in_len < entry.in_min || sqe.in_len > entry.in_max)
+    if ((sqe.flags & K7_SQE_LIST) == 0) {
+        if (sqe.in_segments != 0)
+            throw Error(K7_ST_BAD_FIELD, "a request payload that is no list has no segments");
+    } else if (sqe.in_segments == 0 || sqe.in_segments > K7_SEGMENTS_MAX) {
+        throw Error(K7_ST_BAD_FIELD, "a list of " + std::to_string(sqe.in_segments) + " segments; 1 to " +
+                                         std::to_string(K7_SEGMENTS_MAX) + " are taken");
+    } else if (sqe.in_addr % alignof(k7_segment) != 0) {
+        throw Error(K7_ST_BAD_FIELD, "the list of segments is not aligned to 8 bytes");
+    }
+}
+
+// Everything of a submission but its payloads; the copy that was fetched, so nobody changes it meanwhile.
+void check_submission(const k7_sqe &sqe, const CommandEntry &entry, bool operational) {
+    check_fields(sqe);
+    const bool is_list = (sqe.flags & K7_SQE_LIST) != 0;
+    const std::uint32_t in_max = is_list ? entry.in_max : std::min<std::uint32_t>(entry.in_max, K7_PAYLOAD_MAX);
+    if (sqe.in_len < entry.in_min || sqe.in_len > in_max)
         throw Error(K7_ST_BAD_LENGTH, std::string(entry.name) + " takes " + std::to_string(entry.in_min) + " to " +
-                                          std::to_string(entry.in_max) + " bytes, not " + std::to_string(sqe.in_len));
+                                          std::to_string(in_max) + " bytes" +
+                                          (in_max < entry.in_max ? " in one piece" : "") + ", not " +
+                                          std::to_string(sqe.in_len));
     if (entry.needs_operational && !operational)
         throw Error(K7_ST_BAD_STATE, std::string(entry.name) + " needs an operational card");
 }
+
+static_assert(alignof(k7_segment) == 8);
 
 } // namespace
 
@@ -134,15 +180,9 @@ void Firmware::run_command(const Request &request, Reply &reply) {
     if (sqe.out_len > K7_PAYLOAD_MAX)
         throw Error(K7_ST_BAD_LENGTH, "room for a reply of " + std::to_string(sqe.out_len) + " bytes is too much");
     check_submission(sqe, entry, mode_ == K7_BOOT_MODE_OPERATIONAL);
-    const Wipe wipe{std::span(request_buffer_).first(sqe.in_len)};
-    entry.handler(*this, {sqe.channel, request.aborting, std::span(sqe.arg), read_request(request), reply});
-}
-
-std::span<const std::byte> Firmware::read_request(const Request &request) {
-    const auto payload = std::span(request_buffer_).first(request.sqe.in_len);
-    if (!payload.empty() && rings_.read_payload(request, payload) != Dma::Done)
-        throw Error(K7_ST_DMA_ERROR, "the request payload cannot be read");
-    return payload;
+    const RequestRoom room(request_buffer_, upload_, sqe);
+    rings_.read_payload(request, room.bytes());
+    entry.handler(*this, {sqe.channel, request.aborting, std::span(sqe.arg), room.bytes(), reply});
 }
 
 // The report is committed before anyone can see the new state, so that whoever sees it finds the report.

@@ -63,7 +63,6 @@ class Firmware {
     void serve();
     void execute(const Request &request);
     void run_command(const Request &request, Reply &reply);
-    [[nodiscard]] std::span<const std::byte> read_request(const Request &request);
     void halt(k7_reason reason, k7_fault_report report);
     void store_failed(const std::string &why);
 

@@ -11,7 +11,6 @@ static_assert(std::endian::native == std::endian::little, "registers and rings a
 
 namespace {
 
-constexpr std::uint32_t kFeatures = K7_FEATURE_FM | K7_FEATURE_SMFS;
 constexpr std::uint32_t kRingBytes = K7_REG_RING(1) - K7_REG_RING(0);
 
 std::string at_offset(const char *what, std::uint64_t offset) {
@@ -88,6 +87,8 @@ std::optional<std::uint32_t> Registers::read_identity(std::uint32_t offset) cons
         return K7_CHANNEL_MAX;
     case K7_REG_HEARTBEAT:
         return heartbeat_.load();
+    case K7_REG_BULK_MAX:
+        return K7_BULK_MAX;
     case K7_REG_EVENT_STATUS:
         return event_status_;
     case K7_REG_EVENT_MASK:
@@ -126,10 +127,12 @@ void Registers::write(std::uint64_t offset, std::uint32_t value, unsigned size) 
         return bus_.guest_error(at_offset("write that is not an aligned 32-bit word of BAR0", offset));
     Effects effects;
     Gate::Ticket event_ticket = 0;
+    Gate::Ticket firmware_ticket = 0;
     {
         const std::scoped_lock lock(mutex_);
         write_locked(static_cast<std::uint32_t>(offset), value, effects);
         event_ticket = ticket();
+        firmware_ticket = bus_.firmware_gate().ticket();
     }
     if (!effects.guest_error.empty())
         bus_.guest_error(effects.guest_error);
@@ -139,16 +142,13 @@ void Registers::write(std::uint64_t offset, std::uint32_t value, unsigned size) 
         firmware_wake_.notify_one();
     if (effects.interrupt)
         bus_.event_interrupt(event_ticket);
+    if (effects.ring_vector)
+        bus_.completion_interrupt(firmware_ticket, *effects.ring_vector);
 }
 
 void Registers::write_locked(std::uint32_t offset, std::uint32_t value, Effects &effects) {
     if (is_ring(offset)) {
-        effects.guest_error = rings_[(offset - K7_REG_RING(0)) / kRingBytes].write(offset % kRingBytes, value,
-                                                                                   firmware_state(status_.state));
-        if (effects.guest_error.empty()) {
-            ++doorbells_;
-            effects.doorbell = true;
-        }
+        write_ring(offset, value, effects);
     } else if (offset == K7_REG_EVENT_STATUS) {
         event_status_ &= ~value;
         effects.interrupt = (event_status_ & event_mask_) != 0;
@@ -158,6 +158,17 @@ void Registers::write_locked(std::uint32_t offset, std::uint32_t value, Effects 
     } else {
         write_mailbox(offset, value, effects);
     }
+}
+
+void Registers::write_ring(std::uint32_t offset, std::uint32_t value, Effects &effects) {
+    RingRegisters &ring = rings_[(offset - K7_REG_RING(0)) / kRingBytes];
+    effects.guest_error = ring.write(offset % kRingBytes, value, firmware_state(status_.state));
+    if (!effects.guest_error.empty())
+        return;
+    ++doorbells_;
+    effects.doorbell = true;
+    if (offset % kRingBytes == K7_RING_DOORBELL && ring.armed && ring.take_interrupt())
+        effects.ring_vector = ring.vector;
 }
 
 void Registers::write_mailbox(std::uint32_t offset, std::uint32_t value, Effects &effects) {
@@ -209,13 +220,16 @@ bool Registers::change_state(Gate::Ticket event_ticket, k7_state state, k7_reaso
     bool interrupt = false;
     const auto change = [&] {
         const std::scoped_lock lock(mutex_);
+        const bool stops = !firmware_state(state);
         if (event_ticket != ticket())
             return;
         changed = true;
+        if (stops)
+            bus_.firmware_gate().revoke();
         const bool differs = status_.state != state || status_.reason != reason;
         status_.state = state;
         status_.reason = reason;
-        if (!firmware_state(state))
+        if (stops)
             std::for_each(rings_.begin(), rings_.end(), [](RingRegisters &ring) { ring.disable(); });
         interrupt = raise_locked(events | (differs ? K7_EVENT_STATE : 0));
     };
@@ -251,7 +265,11 @@ void Registers::next_generation() {
 void Registers::reset(k7_boot_mode mode, bool keep_mailbox) {
     bus_.event_gate().turn([&] {
         bus_.firmware_gate().turn([&] {
+            // Whoever draws a ticket under this mutex either sees the registers of before and finds it worthless, or
+            // sees them reset.
             const std::scoped_lock lock(mutex_);
+            bus_.event_gate().revoke();
+            bus_.firmware_gate().revoke();
             reset_mode_ = mode;
             reset_locked(keep_mailbox);
         });

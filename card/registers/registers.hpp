@@ -30,6 +30,9 @@ namespace k7::card {
     return state == K7_STATE_OPERATIONAL || state == K7_STATE_PRE_INIT || state == K7_STATE_MAINTENANCE;
 }
 
+/// Value of FEATURES.
+constexpr std::uint32_t kFeatures = K7_FEATURE_FM | K7_FEATURE_SMFS | K7_FEATURE_ARM | K7_FEATURE_BULK;
+
 /// What the boot loader thread should look at.
 enum Attention : unsigned {
     kQuit = 1,    ///< the card is switched off
@@ -112,12 +115,14 @@ class Registers {
         bool boot_loader = false;
         bool doorbell = false;
         bool interrupt = false;
+        std::optional<unsigned> ring_vector{};
     };
 
     std::uint32_t read_locked(std::uint32_t offset, std::string &guest_error) const;
     [[nodiscard]] std::optional<std::uint32_t> read_identity(std::uint32_t offset) const;
     [[nodiscard]] std::optional<std::uint32_t> read_mailbox(std::uint32_t offset) const;
     void write_locked(std::uint32_t offset, std::uint32_t value, Effects &effects);
+    void write_ring(std::uint32_t offset, std::uint32_t value, Effects &effects);
     void write_mailbox(std::uint32_t offset, std::uint32_t value, Effects &effects);
     /// @return whether vector 0 is to be raised
     bool raise_locked(std::uint32_t events);

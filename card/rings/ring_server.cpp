@@ -10,16 +10,6 @@ namespace k7::card {
 static_assert(sizeof(k7_sqe) == 64);
 static_assert(sizeof(k7_cqe) == 32);
 
-// ENABLED must stay set while DMA for the ring runs, and no DMA may begin once the ring is disabled.
-template <class Transfer>
-Dma RingServer::ring_dma(unsigned index, std::uint64_t epoch, Transfer &&transfer) {
-    if (!card_.registers.with_ring(index, epoch, [](RingRegisters &ring) { ++ring.dma_running; }))
-        return Dma::Revoked;
-    const Dma result = transfer();
-    card_.registers.end_ring_dma(index);
-    return result;
-}
-
 void RingServer::ring_failed(unsigned index, std::uint64_t epoch, const char *what) {
     const bool was_enabled = card_.registers.with_ring(index, epoch, [](RingRegisters &ring) { ring.fail(); });
     if (was_enabled)
@@ -103,11 +93,6 @@ std::optional<Request> RingServer::next() {
     return std::nullopt;
 }
 
-Dma RingServer::read_payload(const Request &request, std::span<std::byte> payload) {
-    return ring_dma(request.ring, request.ring_epoch,
-                    [&] { return card_.bus.read(ticket_, request.sqe.in_addr, payload); });
-}
-
 Dma RingServer::write_payload(const Request &request, std::span<const std::byte> payload) {
     return ring_dma(request.ring, request.ring_epoch,
                     [&] { return card_.bus.write(ticket_, request.sqe.out_addr, payload); });
@@ -124,17 +109,14 @@ void RingServer::complete(const Request &request, const Completion &completion) 
         flush();
 }
 
-// The slot is taken before it is written: the driver may consume the entry, and say so, as soon as it can see it. The
-// last word carries the phase bit and tells the driver that the rest is there, so it goes out last.
+// The last word carries the phase bit and tells the driver that the rest is there, so it goes out last.
 bool RingServer::write_completion(const Request &request, const Completion &completion) {
     k7_cqe entry{};
     std::uint64_t address = 0;
     const bool enabled = card_.registers.with_ring(request.ring, request.ring_epoch, [&](RingRegisters &ring) {
-        address = ring.cq_base + ring.cq_tail * sizeof(k7_cqe);
         entry.sq_head = static_cast<std::uint16_t>(ring.sq_head);
         entry.phase = ring.phase ? K7_CQE_PHASE : 0;
-        ring.cq_tail = (ring.cq_tail + 1) & (ring.size - 1);
-        ring.phase = ring.cq_tail == 0 ? !ring.phase : ring.phase;
+        address = ring.cq_base + ring.take_completion() * sizeof(k7_cqe);
     });
     if (!enabled)
         return false;
@@ -153,14 +135,20 @@ bool RingServer::write_completion(const Request &request, const Completion &comp
     });
     if (result == Dma::Failed)
         ring_failed(request.ring, request.ring_epoch, "the completion ring cannot be written");
+    card_.registers.with_ring(request.ring, request.ring_epoch, [](RingRegisters &ring) { ring.written = ring.taken; });
     return result == Dma::Done;
 }
 
 void RingServer::flush() {
-    for (Queue &queue : queues_) {
-        if (queue.unsignalled != 0)
-            card_.bus.completion_interrupt(ticket_, queue.vector);
+    for (unsigned index = 0; index < K7_RING_MAX; ++index) {
+        Queue &queue = queues_[index];
+        if (queue.unsignalled == 0)
+            continue;
         queue.unsignalled = 0;
+        bool due = false;
+        card_.registers.with_ring(index, queue.epoch, [&](RingRegisters &ring) { due = ring.take_interrupt(); });
+        if (due)
+            card_.bus.completion_interrupt(ticket_, queue.vector);
     }
 }
 

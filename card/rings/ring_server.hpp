@@ -12,6 +12,7 @@
 #include <deque>
 #include <optional>
 #include <span>
+#include <vector>
 
 #include "card/context.hpp"
 #include "k7/hw.h"
@@ -42,7 +43,9 @@ class RingServer {
     /// The next request, taking the rings in turn.
     std::optional<Request> next();
 
-    Dma read_payload(const Request &request, std::span<std::byte> payload);
+    /// Read the request payload, whole or as the list says. @p payload has in_len bytes. @throws Error DMA_ERROR; of
+    /// a list that is wrong BAD_FIELD or BAD_LENGTH
+    void read_payload(const Request &request, std::span<std::byte> payload);
     Dma write_payload(const Request &request, std::span<const std::byte> payload);
 
     /// Write the completion. Its interrupt may wait for more completions, until flush().
@@ -58,18 +61,27 @@ class RingServer {
         std::uint64_t epoch = 0;
         std::deque<Request> requests; ///< fetched, not completed
         std::uint32_t running = 0;    ///< taken by next(), not completed
-        unsigned unsignalled = 0;     ///< completions without an interrupt so far
+        unsigned unsignalled = 0;     ///< completions that were not looked at for an interrupt so far
         unsigned vector = 0;
     };
 
     void fetch_ring(unsigned index);
+    [[nodiscard]] std::vector<k7_segment> read_segments(const Request &request);
+    void read_piece(const Request &request, std::uint64_t address, std::span<std::byte> bytes);
     void accept(Queue &queue, Request request);
     std::uint32_t abort_tag(Queue &queue, std::uint32_t tag);
     std::uint32_t abort_channel(std::uint32_t channel);
     bool write_completion(const Request &request, const Completion &completion);
     void ring_failed(unsigned index, std::uint64_t epoch, const char *what);
+    /// ENABLED must stay set while DMA for the ring runs, and no DMA may begin once the ring is disabled.
     template <class Transfer>
-    Dma ring_dma(unsigned index, std::uint64_t epoch, Transfer &&transfer);
+    Dma ring_dma(unsigned index, std::uint64_t epoch, Transfer &&transfer) {
+        if (!card_.registers.with_ring(index, epoch, [](RingRegisters &ring) { ++ring.dma_running; }))
+            return Dma::Revoked;
+        const Dma result = transfer();
+        card_.registers.end_ring_dma(index);
+        return result;
+    }
 
     Context &card_;
     const Gate::Ticket ticket_;
