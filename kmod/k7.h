@@ -354,8 +354,6 @@ int k7_rings_alloc(struct k7_device *k7);
 void k7_rings_free(struct k7_device *k7);
 int k7_rings_start(struct k7_device *k7, u32 generation);
 bool k7_rings_stop(struct k7_device *k7, int error);
-void k7_rings_check(struct k7_device *k7);
-bool k7_rings_overdue(struct k7_device *k7);
 int k7_ring_submit(struct k7_ring *ring, struct k7_request *req);
 unsigned int k7_ring_reap(struct k7_ring *ring);
 bool k7_ring_has_space(struct k7_ring *ring);
@@ -372,6 +370,11 @@ int k7_request_map(struct k7_device *k7, struct k7_request *req);
 void k7_request_unmap(struct k7_device *k7, struct k7_request *req);
 void k7_request_finish(struct k7_request *req, int error);
 int k7_request_run(struct k7_device *k7, struct k7_request *req, unsigned int timeout_ms);
+
+/* ladder.c */
+void k7_rings_check(struct k7_device *k7);
+bool k7_rings_overdue(struct k7_device *k7);
+int k7_request_late(struct k7_device *k7, struct k7_request *req, struct k7_ring *ring);
 
 /* event.c */
 irqreturn_t k7_interrupt(int irq, void *data);
