@@ -56,6 +56,13 @@ struct k7_counters {
 	atomic_t protocol_errors;	/* the card broke a rule of the rings or the mailbox */
 	atomic_t cancelled;		/* requests that a reset or a halt ended */
 	atomic_t resets;
+	/* Rungs of the ladder that have no counter above. */
+	atomic_t gone;
+	atomic_t aer;
+	atomic_t halted;
+	atomic_t aborted;
+	atomic_t timeout_resets;
+	atomic_t irq_storms;
 };
 
 /**
@@ -73,7 +80,9 @@ struct k7_counters {
  * @in_dma:	bus address of @in; mapped exactly while a ring slot holds the request
  * @out_dma:	likewise of @out
  * @tag:	tag on the ring; the low bits are the slot
+ * @expires:	jiffies after which whoever waits is told ETIMEDOUT; 0: nobody waits
  * @deadline:	jiffies after which the card is taken to be stuck
+ * @aborted:	the ladder has sent an abort for it, or it is one
  * @sent:	jiffies when it was submitted
  * @finished:	the fields below are final; they and this are written under the
  *		ring's lock before @done is completed
@@ -100,7 +109,9 @@ struct k7_request {
 	dma_addr_t in_dma;
 	dma_addr_t out_dma;
 	u32 tag;
+	unsigned long expires;
 	unsigned long deadline;
+	bool aborted;
 	unsigned long sent;
 
 	bool finished;
@@ -372,8 +383,7 @@ void k7_request_finish(struct k7_request *req, int error);
 int k7_request_run(struct k7_device *k7, struct k7_request *req, unsigned int timeout_ms);
 
 /* ladder.c */
-void k7_rings_check(struct k7_device *k7);
-bool k7_rings_overdue(struct k7_device *k7);
+void k7_ladder_climb(struct k7_device *k7);
 int k7_request_late(struct k7_device *k7, struct k7_request *req, struct k7_ring *ring);
 
 /* event.c */
@@ -388,7 +398,7 @@ struct k7_job *k7_job_alloc(struct k7_device *k7, enum k7_job_kind kind);
 void k7_job_put(struct k7_job *job);
 int k7_job_start(struct k7_job *job);
 int k7_job_run(struct k7_job *job);
-void k7_reset_after_timeout(struct k7_device *k7);
+bool k7_reset_after_timeout(struct k7_device *k7);
 bool k7_reset_begin(struct k7_device *k7);
 void k7_reset_end(struct k7_device *k7);
 

@@ -174,6 +174,7 @@ int k7_request_run(struct k7_device *k7, struct k7_request *req, unsigned int ti
 	struct k7_ring *ring;
 	int err;
 
+	req->expires = (jiffies + timeout) | 1;
 	req->deadline = jiffies + msecs_to_jiffies(max(timeout_ms, k7_request_timeout(0)));
 	err = k7_request_send(k7, req, &ring, timeout);
 	if (err)

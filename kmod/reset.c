@@ -289,16 +289,22 @@ int k7_job_run(struct k7_job *job)
 	return job->error;
 }
 
-/* The firmware does not answer: restart it. gate or control is held. */
-void k7_reset_after_timeout(struct k7_device *k7)
+/*
+ * The firmware does not answer: restart it. gate or control is held.
+ *
+ * Return: false when that did not begin; the next look at the card comes here again.
+ */
+bool k7_reset_after_timeout(struct k7_device *k7)
 {
 	struct k7_job *job = k7_job_alloc(k7, K7_JOB_RESET_FIRMWARE);
+	int err;
 
 	if (!job)
-		return; /* the next look at the card comes here again */
+		return false;
 	job->escalate = true;
-	k7_job_start(job);
+	err = k7_job_start(job);
 	k7_job_put(job);
+	return !err;
 }
 
 /* ---- Resets of the PCI core ---- */
