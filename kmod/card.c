@@ -330,13 +330,17 @@ void k7_card_work(struct work_struct *work)
 {
 	struct k7_device *k7 = container_of(to_delayed_work(work), struct k7_device, card_work);
 
+	unsigned long period = K7_HEALTH_PERIOD;
+
 	mutex_lock(&k7->control);
 	k7_ladder_climb(k7);
 	if (k7_state(k7) == K7_DRIVER_LIVE)
 		k7_channels_flush(k7);
+	if (k7_irqs_poll(k7))
+		period = K7_STORM_PERIOD;
 	mutex_unlock(&k7->control);
 	if (!k7_going(k7))
-		queue_delayed_work(k7->wq, &k7->card_work, K7_HEALTH_PERIOD);
+		queue_delayed_work(k7->wq, &k7->card_work, period);
 }
 
 /* Have the card looked at now. From any context in which it cannot be unbound. */

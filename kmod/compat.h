@@ -6,6 +6,7 @@
 #ifndef K7_COMPAT_H
 #define K7_COMPAT_H
 
+#include <linux/pci.h>
 #include <linux/version.h>
 
 /* class.devnode takes a const device since 6.2. */
@@ -13,6 +14,11 @@
 #define K7_CLASS_DEVICE		const struct device
 #else
 #define K7_CLASS_DEVICE		struct device
+#endif
+
+/* Renamed in 6.8. */
+#ifndef PCI_IRQ_INTX
+#define PCI_IRQ_INTX		PCI_IRQ_LEGACY
 #endif
 
 #endif /* K7_COMPAT_H */

@@ -37,6 +37,7 @@
 #define K7_VECTORS_MAX		(1 + K7_RING_MAX)
 
 #define K7_HEALTH_PERIOD	HZ	/* how often the card is looked at, when nothing happens */
+#define K7_STORM_PERIOD		(HZ / 50)	/* ... and while an interrupt storms */
 #define K7_START_TIMEOUT_MS	10000	/* for the card to come up after a reset */
 #define K7_RING_STOP_TIMEOUT_MS	500	/* for a ring to show that it is disabled */
 
@@ -151,6 +152,13 @@ struct k7_vector {
 	int irq;
 	bool requested;
 	char name[24];
+
+	/* The handler's, which looks for storms. */
+	unsigned long window;	/* jiffies when it began to count */
+	unsigned int interrupts;	/* since then */
+	u32 submissions;	/* requests sent until then */
+	bool masked;		/* for storming, until the work unmasks it ... */
+	unsigned long resume;	/* ... after these jiffies */
 };
 
 /**
@@ -175,6 +183,8 @@ struct k7_vector {
  * @control:	protects setting up and stopping of rings, and changes of @card
  * @card:	the card as it was last seen; read anywhere with READ_ONCE
  * @rings_stuck: a ring did not stop: its memory is the card's until a reset
+ * @bus_off:	bus mastering was taken from it, until all rings are seen to be stopped
+ * @next_reset:	jiffies before which the ladder starts no further reset
  * @reset_task:	the job's task, so that PCI callbacks of its own reset do nothing
  * @pci_reset:	state RESETTING belongs to the PCI callbacks
  * @frozen_until: jiffies until which AER has to recover the channel; 0: not frozen
@@ -217,6 +227,8 @@ struct k7_device {
 	struct mutex control;	/* rings' life, card */
 	struct k7_card_view card;
 	bool rings_stuck;
+	bool bus_off;
+	unsigned long next_reset;
 	struct task_struct *reset_task;
 	bool pci_reset;
 	unsigned long frozen_until;
@@ -358,6 +370,8 @@ const char *k7_card_state_name(u32 state);
 const char *k7_card_reason_name(u32 state);
 
 /* mailbox.c */
+int k7_mailbox_lock(struct k7_device *k7);
+void k7_mailbox_unlock(struct k7_device *k7);
 int k7_mailbox(struct k7_device *k7, struct k7_mailbox_call *call);
 
 /* ring.c */
@@ -365,6 +379,7 @@ int k7_rings_alloc(struct k7_device *k7);
 void k7_rings_free(struct k7_device *k7);
 int k7_rings_start(struct k7_device *k7, u32 generation);
 bool k7_rings_stop(struct k7_device *k7, int error);
+void k7_rings_fail(struct k7_device *k7, int error);
 int k7_ring_submit(struct k7_ring *ring, struct k7_request *req);
 unsigned int k7_ring_reap(struct k7_ring *ring);
 bool k7_ring_has_space(struct k7_ring *ring);
@@ -386,8 +401,16 @@ int k7_request_run(struct k7_device *k7, struct k7_request *req, unsigned int ti
 void k7_ladder_climb(struct k7_device *k7);
 int k7_request_late(struct k7_device *k7, struct k7_request *req, struct k7_ring *ring);
 
+/* irq.c */
+int k7_vectors_alloc(struct k7_device *k7);
+void k7_vectors_free(struct k7_device *k7);
+int k7_irqs_request(struct k7_device *k7);
+void k7_irqs_free(struct k7_device *k7);
+bool k7_irqs_poll(struct k7_device *k7);
+const char *k7_irq_kind(struct k7_device *k7);
+
 /* event.c */
-irqreturn_t k7_interrupt(int irq, void *data);
+void k7_event_collect(struct k7_device *k7);
 void k7_event_mask(struct k7_device *k7, u32 mask);
 void k7_event_post(struct k7_device *k7, u32 events);
 u32 k7_event_take(struct k7_file *kf, u32 mask);

@@ -14,9 +14,26 @@
 #define K7_ABORT_GRACE		HZ
 /* Aborts that a ring has in flight at most: a card that ignores them is not flooded. */
 #define K7_ABORTS_MAX		4
+/* Between two resets that nobody asked for. */
+#define K7_RESET_PAUSE		(5 * HZ)
 /* How long a waiter looks on while the PCI core recovers the channel. */
 #define K7_RECOVERY_WAIT	HZ
 #define K7_RECOVERY_WAITS	35
+
+/*
+ * Restarts the firmware; the job goes on to a reset of the function when that does
+ * not help. A card that nothing helps is not reset all the time. Return: true.
+ */
+static bool k7_ladder_reset(struct k7_device *k7)
+{
+	if (k7->next_reset && time_before(jiffies, k7->next_reset))
+		return true;
+	if (k7_reset_after_timeout(k7)) {
+		k7->next_reset = (jiffies + K7_RESET_PAUSE) | 1;
+		atomic_inc(&k7->counters.timeout_resets);
+	}
+	return true;
+}
 
 /* ---- Rung: gone ---- */
 
@@ -68,6 +85,9 @@ static bool k7_rung_halted(struct k7_device *k7)
 	err = k7_card_sync(k7);
 	if (err == -EIO)
 		dev_warn_ratelimited(&k7->dev, "the card does not take its rings: %d\n", err);
+	/* The job finds them stuck, too, and resets the function. */
+	if (k7->rings_stuck)
+		return k7_ladder_reset(k7);
 	/* All ones, but not everywhere: perhaps on its way out. The next look will tell. */
 	if (err == -ENODEV)
 		return true;
@@ -244,14 +264,9 @@ static bool k7_rings_stuck_on_request(struct k7_device *k7)
 	return found && time_after_eq(jiffies, oldest_deadline + K7_ABORT_GRACE);
 }
 
-/* Restarts the firmware; the job goes on to a reset of the function when that does not help. */
 static bool k7_rung_reset(struct k7_device *k7)
 {
-	if (!k7_rings_stuck_on_request(k7))
-		return false;
-	if (k7_reset_after_timeout(k7))
-		atomic_inc(&k7->counters.timeout_resets);
-	return true;
+	return k7_rings_stuck_on_request(k7) && k7_ladder_reset(k7);
 }
 
 /* ---- The ladder ---- */

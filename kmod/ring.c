@@ -238,6 +238,38 @@ static int k7_ring_start_locked(struct k7_ring *ring, u32 generation)
 	return 0;
 }
 
+/* Nothing that the card was told of is safe until it says that it has stopped, or has no bus. */
+static void k7_bus_off(struct k7_device *k7)
+{
+	k7->bus_off = true;
+	pci_clear_master(k7->pdev);
+}
+
+/*
+ * Give a card the bus that lost it. What it was told of before may be somebody
+ * else's memory by now: no ring may run.
+ */
+static int k7_bus_on(struct k7_device *k7)
+{
+	unsigned int i;
+	u32 status;
+
+	if (!k7->bus_off)
+		return 0;
+	for (i = 0; i < k7->ring_count; i++) {
+		status = k7_ring_read(&k7->rings[i], K7_RING_STATUS);
+		if (status == K7_GONE)
+			return -ENODEV;
+		if (status & K7_RING_ENABLED)
+			return -EIO;
+	}
+	pci_set_master(k7->pdev);
+	/* This is what an error or a reset is to restore. */
+	pci_save_state(k7->pdev);
+	k7->bus_off = false;
+	return 0;
+}
+
 /**
  * k7_rings_start - set up all rings, unless they are up
  * @k7:		card whose firmware runs; control is held
@@ -255,6 +287,9 @@ int k7_rings_start(struct k7_device *k7, u32 generation)
 		return 0;
 	if (k7->rings_stuck)
 		return -EIO;
+	err = k7_bus_on(k7);
+	if (err)
+		return err;
 	for (i = 0; i < k7->ring_count; i++) {
 		struct k7_ring *ring = &k7->rings[i];
 
@@ -292,6 +327,21 @@ static void k7_ring_fail(struct k7_ring *ring, int error)
 	spin_unlock_irq(&ring->lock);
 }
 
+/**
+ * k7_rings_fail - wake all that wait for requests, whatever the card does
+ * @k7:		card, with or without rings
+ * @error:	negative errno that they get
+ *
+ * k7_rings_stop() has to follow: the memory is still the card's.
+ */
+void k7_rings_fail(struct k7_device *k7, int error)
+{
+	unsigned int i;
+
+	for (i = 0; k7->rings && i < k7->ring_count; i++)
+		k7_ring_fail(&k7->rings[i], error);
+}
+
 /* The card does not touch the ring and its requests any more: take all back. */
 static void k7_ring_clear(struct k7_ring *ring, int error)
 {
@@ -306,13 +356,14 @@ static void k7_ring_clear(struct k7_ring *ring, int error)
 	spin_unlock_irq(&ring->lock);
 }
 
-/* The card has stopped when it says so, when its firmware is dead, or when it is gone. */
+/* A card that reads as all ones may be gone, or lie: it is quiet when it has no bus. */
 static bool k7_ring_is_quiet(struct k7_ring *ring)
 {
 	u32 status = k7_ring_read(ring, K7_RING_STATUS);
 
-	return status == K7_GONE || !(status & K7_RING_ENABLED) ||
-	       !k7_card_runs(k7_read(ring->k7, K7_REG_STATE));
+	if (status == K7_GONE)
+		k7_bus_off(ring->k7);
+	return status == K7_GONE || !(status & K7_RING_ENABLED);
 }
 
 static bool k7_rings_wait_quiet(struct k7_device *k7)
@@ -343,7 +394,6 @@ static bool k7_rings_wait_quiet(struct k7_device *k7)
  */
 bool k7_rings_stop(struct k7_device *k7, int error)
 {
-	bool was_stuck = k7->rings_stuck;
 	unsigned int i;
 
 	lockdep_assert_held(&k7->control);
@@ -357,13 +407,11 @@ bool k7_rings_stop(struct k7_device *k7, int error)
 	k7->rings_stuck = !k7_rings_wait_quiet(k7);
 	if (k7->rings_stuck) {
 		dev_err(&k7->dev, "a ring does not stop: bus mastering is switched off\n");
-		pci_clear_master(k7->pdev);
+		k7_bus_off(k7);
 		return false;
 	}
 	for (i = 0; i < k7->ring_count; i++)
 		k7_ring_clear(&k7->rings[i], error);
-	if (was_stuck && !k7_going(k7))
-		pci_set_master(k7->pdev);
 	return true;
 }
 
