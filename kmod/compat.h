@@ -7,6 +7,7 @@
 #define K7_COMPAT_H
 
 #include <linux/kconfig.h>
+#include <linux/pci.h>
 #include <linux/version.h>
 
 /* class.devnode takes a const device since 6.2. */
@@ -58,5 +59,10 @@ static inline void k7_uring_mark_cancelable(struct io_uring_cmd *cmd, unsigned i
 #endif
 
 #endif /* CONFIG_IO_URING */
+
+/* Renamed in 6.8. */
+#ifndef PCI_IRQ_INTX
+#define PCI_IRQ_INTX		PCI_IRQ_LEGACY
+#endif
 
 #endif /* K7_COMPAT_H */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Interrupts, and events on their way to open files.
+ * Events, on their way from the card to open files.
  */
 #include "regs.h"
 
@@ -28,10 +28,10 @@ void k7_event_mask(struct k7_device *k7, u32 mask)
 }
 
 /*
- * The card interrupts when its pending events become non-zero: unless all of them
- * are cleared here, there is no further interrupt.
+ * Take the events that the card has. It interrupts when its pending events become
+ * non-zero: unless all of them are cleared here, there is no further interrupt.
  */
-static void k7_event_collect(struct k7_device *k7)
+void k7_event_collect(struct k7_device *k7)
 {
 	u32 status, seen = 0;
 	unsigned int i;
@@ -51,25 +51,6 @@ static void k7_event_collect(struct k7_device *k7)
 	/* State and faults are posted when the rings have followed them. */
 	if (seen & K7_EVENTS_TO_LOOK_AT)
 		k7_card_kick(k7);
-}
-
-/*
- * Message interrupts are nobody else's, so all are ours, also one for completions
- * that a polling waiter was quicker to take.
- */
-irqreturn_t k7_interrupt(int irq, void *data)
-{
-	struct k7_vector *vector = data;
-	struct k7_device *k7 = vector->k7;
-	unsigned int i;
-
-	for (i = 0; i < k7->ring_count; i++) {
-		if (k7->rings[i].vector == vector->index)
-			k7_ring_reap(&k7->rings[i]);
-	}
-	if (vector->index == K7_VECTOR_EVENTS)
-		k7_event_collect(k7);
-	return IRQ_HANDLED;
 }
 
 /**

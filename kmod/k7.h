@@ -47,6 +47,7 @@
 #define K7_SMALL_PAYLOAD	256
 
 #define K7_HEALTH_PERIOD	HZ	/* how often the card is looked at, when nothing happens */
+#define K7_STORM_PERIOD		(HZ / 50)	/* ... and while an interrupt storms */
 #define K7_START_TIMEOUT_MS	10000	/* for the card to come up after a reset */
 #define K7_RING_STOP_TIMEOUT_MS	500	/* for a ring to show that it is disabled */
 
@@ -69,6 +70,13 @@ struct k7_counters {
 	atomic_t protocol_errors;	/* the card broke a rule of the rings or the mailbox */
 	atomic_t cancelled;		/* requests that a reset or a halt ended */
 	atomic_t resets;
+	/* Rungs of the ladder that have no counter above. */
+	atomic_t gone;
+	atomic_t aer;
+	atomic_t halted;
+	atomic_t aborted;
+	atomic_t timeout_resets;
+	atomic_t irq_storms;
 };
 
 /**
@@ -101,6 +109,7 @@ struct k7_counters {
  * @timeout:	jiffies after which it ends by itself; 0: whoever waits looks at the clock
  * @timer:	runs for @timeout
  * @deadline:	jiffies after which the card is taken to be stuck
+ * @aborted:	the ladder has sent an abort for it, or it is one
  * @sent:	jiffies when it was submitted
  * @sent_ns:	the same in ns
  * @finished:	the fields below are final; they and this are written under the
@@ -142,6 +151,7 @@ struct k7_request {
 	unsigned long timeout;
 	struct timer_list timer;
 	unsigned long deadline;
+	bool aborted;
 	unsigned long sent;
 	u64 sent_ns;
 
@@ -195,6 +205,13 @@ struct k7_vector {
 	int irq;
 	bool requested;
 	char name[24];
+
+	/* The handler's, which looks for storms. */
+	unsigned long window;	/* jiffies when it began to count */
+	unsigned int interrupts;	/* since then */
+	u32 submissions;	/* requests sent until then */
+	bool masked;		/* for storming, until the work unmasks it ... */
+	unsigned long resume;	/* ... after these jiffies */
 };
 
 /**
@@ -222,6 +239,8 @@ struct k7_vector {
  * @control:	protects setting up and stopping of rings, and changes of @card
  * @card:	the card as it was last seen; read anywhere with READ_ONCE
  * @rings_stuck: a ring did not stop: its memory is the card's until a reset
+ * @bus_off:	bus mastering was taken from it, until all rings are seen to be stopped
+ * @next_reset:	jiffies before which the ladder starts no further reset
  * @reset_task:	the job's task, so that PCI callbacks of its own reset do nothing
  * @pci_reset:	state RESETTING belongs to the PCI callbacks
  * @frozen_until: jiffies until which AER has to recover the channel; 0: not frozen
@@ -266,6 +285,8 @@ struct k7_device {
 	struct mutex control;	/* rings' life, card */
 	struct k7_card_view card;
 	bool rings_stuck;
+	bool bus_off;
+	unsigned long next_reset;
 	struct task_struct *reset_task;
 	bool pci_reset;
 	unsigned long frozen_until;
@@ -431,6 +452,8 @@ const char *k7_card_state_name(u32 state);
 const char *k7_card_reason_name(u32 state);
 
 /* mailbox.c */
+int k7_mailbox_lock(struct k7_device *k7);
+void k7_mailbox_unlock(struct k7_device *k7);
 int k7_mailbox(struct k7_device *k7, struct k7_mailbox_call *call);
 
 /* ring.c */
@@ -438,9 +461,8 @@ int k7_rings_alloc(struct k7_device *k7);
 void k7_rings_free(struct k7_device *k7);
 int k7_rings_start(struct k7_device *k7, u32 generation);
 bool k7_rings_stop(struct k7_device *k7, int error);
-void k7_rings_check(struct k7_device *k7);
-bool k7_rings_overdue(struct k7_device *k7);
 int k7_ring_submit(struct k7_ring *ring, struct list_head *reqs, bool queue);
+void k7_rings_fail(struct k7_device *k7, int error);
 unsigned int k7_ring_reap(struct k7_ring *ring);
 void k7_ring_poll(struct k7_ring *ring, struct k7_request *req);
 bool k7_ring_arm(struct k7_ring *ring, struct k7_request *req);
@@ -461,6 +483,7 @@ void k7_payload_free(void *payload, u32 size);
 int k7_request_map(struct k7_device *k7, struct k7_request *req);
 void k7_request_unmap(struct k7_device *k7, struct k7_request *req);
 void k7_request_finish(struct k7_request *req, int error);
+void k7_request_expire(struct k7_request *req);
 int k7_request_copy_out(const struct k7_request *req, u64 out_addr);
 int k7_request_run(struct k7_request *req, unsigned int timeout_ms, bool nonblock);
 
@@ -475,8 +498,20 @@ static inline bool k7_payload_is_small(u32 len)
 	return len <= K7_SMALL_PAYLOAD;
 }
 
+/* ladder.c */
+void k7_ladder_climb(struct k7_device *k7);
+int k7_request_late(struct k7_device *k7, struct k7_request *req, struct k7_ring *ring);
+
+/* irq.c */
+int k7_vectors_alloc(struct k7_device *k7);
+void k7_vectors_free(struct k7_device *k7);
+int k7_irqs_request(struct k7_device *k7);
+void k7_irqs_free(struct k7_device *k7);
+bool k7_irqs_poll(struct k7_device *k7);
+const char *k7_irq_kind(struct k7_device *k7);
+
 /* event.c */
-irqreturn_t k7_interrupt(int irq, void *data);
+void k7_event_collect(struct k7_device *k7);
 void k7_event_mask(struct k7_device *k7, u32 mask);
 void k7_event_post(struct k7_device *k7, u32 events);
 u32 k7_event_take(struct k7_file *kf, u32 mask);
@@ -487,7 +522,7 @@ struct k7_job *k7_job_alloc(struct k7_device *k7, enum k7_job_kind kind);
 void k7_job_put(struct k7_job *job);
 int k7_job_start(struct k7_job *job);
 int k7_job_run(struct k7_job *job);
-void k7_reset_after_timeout(struct k7_device *k7);
+bool k7_reset_after_timeout(struct k7_device *k7);
 bool k7_reset_begin(struct k7_device *k7);
 void k7_reset_end(struct k7_device *k7);
 

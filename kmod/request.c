@@ -50,18 +50,25 @@ void k7_request_put(struct k7_request *req)
 	kref_put(&req->ref, k7_request_release);
 }
 
+/* The time that its sender gave is over: end it, unless it has ended. From any context. */
+void k7_request_expire(struct k7_request *req)
+{
+	struct k7_device *k7 = req->ring->k7;
+
+	if (!k7_ring_abandon(req, -ETIMEDOUT))
+		return;
+	atomic_inc(&k7->counters.timeouts);
+	dev_warn_ratelimited(&k7->dev, "command %#x of channel %u was not answered in time\n",
+			     req->opcode, req->channel);
+}
+
 /* A request that nobody waits for is late. */
 static void k7_request_expired(struct timer_list *timer)
 {
 	struct k7_request *req = container_of(timer, struct k7_request, timer);
-	struct k7_device *k7 = req->ring->k7;
 
 	k7_ring_reap(req->ring);
-	if (k7_ring_abandon(req, -ETIMEDOUT)) {
-		atomic_inc(&k7->counters.timeouts);
-		dev_warn_ratelimited(&k7->dev, "command %#x of channel %u was not answered in time\n",
-				     req->opcode, req->channel);
-	}
+	k7_request_expire(req);
 	k7_request_put(req);
 }
 
@@ -284,40 +291,6 @@ static int k7_request_send(struct k7_request *req, bool nonblock)
 	if (!k7_request_is_finished(req))
 		k7_ring_arm(ring, req);
 	return 0;
-}
-
-/*
- * Nothing came in time. In this order: gone, interrupt lost, firmware dead, stuck.
- * A caller in a hurry only loses patience: the card is reset when it is late by
- * the driver's own measure.
- */
-static int k7_request_late(struct k7_device *k7, struct k7_request *req, struct k7_ring *ring)
-{
-	u32 state;
-
-	guard(rwsem_read)(&k7->gate);
-	if (k7_going(k7))
-		return -ENODEV;
-	k7_ring_reap(ring);
-	if (completion_done(&req->done)) {
-		atomic_inc(&k7->counters.completions_polled);
-		dev_warn_ratelimited(&k7->dev, "ring %u: completion polled\n", ring->index);
-		return 0;
-	}
-	if (k7_read_status(k7, K7_REG_STATE, &state)) {
-		k7_card_kick(k7);
-		return -ENODEV;
-	}
-	if (!k7_card_runs(state)) {
-		k7_card_kick(k7);
-		return -ECANCELED;
-	}
-	atomic_inc(&k7->counters.timeouts);
-	dev_warn_ratelimited(&k7->dev, "command %#x of channel %u was not answered in time\n",
-			     req->opcode, req->channel);
-	if (k7_rings_overdue(k7))
-		k7_reset_after_timeout(k7);
-	return -ETIMEDOUT;
 }
 
 /* Return: 0 when @req has ended, -EINTR, or why its end is not waited for any longer. */

@@ -133,6 +133,12 @@ K7_COUNTER_ATTR(timeouts);
 K7_COUNTER_ATTR(protocol_errors);
 K7_COUNTER_ATTR(cancelled);
 K7_COUNTER_ATTR(resets);
+K7_COUNTER_ATTR(gone);
+K7_COUNTER_ATTR(aer);
+K7_COUNTER_ATTR(halted);
+K7_COUNTER_ATTR(aborted);
+K7_COUNTER_ATTR(timeout_resets);
+K7_COUNTER_ATTR(irq_storms);
 
 static struct attribute *k7_counter_attrs[] = {
 	&dev_attr_completions_polled.attr,
@@ -140,6 +146,12 @@ static struct attribute *k7_counter_attrs[] = {
 	&dev_attr_protocol_errors.attr,
 	&dev_attr_cancelled.attr,
 	&dev_attr_resets.attr,
+	&dev_attr_gone.attr,
+	&dev_attr_aer.attr,
+	&dev_attr_halted.attr,
+	&dev_attr_aborted.attr,
+	&dev_attr_timeout_resets.attr,
+	&dev_attr_irq_storms.attr,
 	NULL,
 };
 
