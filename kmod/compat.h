@@ -15,4 +15,11 @@
 #define K7_CLASS_DEVICE		struct device
 #endif
 
+/* In trace events, __assign_str() takes the source from __string() since 6.10. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 10, 0)
+#define K7_ASSIGN_STR(field, source)	__assign_str(field)
+#else
+#define K7_ASSIGN_STR(field, source)	__assign_str(field, source)
+#endif
+
 #endif /* K7_COMPAT_H */

@@ -3,6 +3,7 @@
  * Interrupts, and events on their way to open files.
  */
 #include "regs.h"
+#include "trace.h"
 
 /* Card and ABI use the same bits, so that nothing is translated on the way. */
 static_assert(K7_EVENT_STATE == K7_EVENT_STATE_CHANGED);
@@ -53,6 +54,13 @@ static void k7_event_collect(struct k7_device *k7)
 		k7_card_kick(k7);
 }
 
+static void k7_interrupt_ring(struct k7_ring *ring)
+{
+	unsigned int count = k7_ring_reap(ring);
+
+	trace_k7_interrupt(ring, count);
+}
+
 /*
  * Message interrupts are nobody else's, so all are ours, also one for completions
  * that a polling waiter was quicker to take.
@@ -65,7 +73,7 @@ irqreturn_t k7_interrupt(int irq, void *data)
 
 	for (i = 0; i < k7->ring_count; i++) {
 		if (k7->rings[i].vector == vector->index)
-			k7_ring_reap(&k7->rings[i]);
+			k7_interrupt_ring(&k7->rings[i]);
 	}
 	if (vector->index == K7_VECTOR_EVENTS)
 		k7_event_collect(k7);

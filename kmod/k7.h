@@ -75,6 +75,7 @@ struct k7_counters {
  * @tag:	tag on the ring; the low bits are the slot
  * @deadline:	jiffies after which the card is taken to be stuck
  * @sent:	jiffies when it was submitted
+ * @sent_ns:	the same in ns, for the trace event; 0: nobody looked then
  * @finished:	the fields below are final; they and this are written under the
  *		ring's lock before @done is completed
  * @error:	0, or a negative errno when the card did not answer
@@ -102,6 +103,7 @@ struct k7_request {
 	u32 tag;
 	unsigned long deadline;
 	unsigned long sent;
+	u64 sent_ns;
 
 	bool finished;
 	int error;
@@ -160,6 +162,7 @@ struct k7_vector {
  * @esn:	electronic serial number, printable
  * @state_lock:	protects changes of @state
  * @state:	enum k7_driver_state; k7_set_state() is the only writer
+ * @resetting_since: ktime in ns when @state became RESETTING
  * @wait:	woken by state changes and by events
  * @control:	protects setting up and stopping of rings, and changes of @card
  * @card:	the card as it was last seen; read anywhere with READ_ONCE
@@ -201,6 +204,7 @@ struct k7_device {
 
 	spinlock_t state_lock;	/* changes of state */
 	enum k7_driver_state state;
+	u64 resetting_since;
 	wait_queue_head_t wait;
 
 	struct mutex control;	/* rings' life, card */

@@ -9,6 +9,7 @@
 #include <linux/slab.h>
 
 #include "regs.h"
+#include "trace.h"
 
 #define K7_PCI_LOCK_TIMEOUT_MS	1000	/* for somebody else to let go of the PCI function */
 #define K7_RESET_WAIT_MS	30000	/* for a job to end before the PCI core resets */
@@ -209,6 +210,8 @@ static void k7_job_work(struct work_struct *work)
 	dev_info(&k7->dev, "%s\n", k7_job_types[job->kind].name);
 	job->error = k7_job_on_card(job);
 	k7_job_report(job);
+	trace_k7_reset(k7, k7_job_types[job->kind].name, job->escalate ? "timeout" : "user",
+		       job->error);
 	WRITE_ONCE(k7->reset_task, NULL);
 	mutex_unlock(&k7->control);
 
@@ -353,6 +356,7 @@ void k7_reset_end(struct k7_device *k7)
 		err = k7_card_sync(k7);
 	if (err)
 		dev_err(&k7->dev, "the card did not come back after a reset: %d\n", err);
+	trace_k7_reset(k7, "PCI reset", "pci", err);
 	if (err == -ENODEV)
 		k7_card_gone(k7);
 	mutex_unlock(&k7->control);

@@ -7,6 +7,7 @@
 #include <linux/dma-mapping.h>
 
 #include "regs.h"
+#include "trace.h"
 
 static_assert(sizeof(struct k7_sqe) == 64);
 static_assert(sizeof(struct k7_cqe) == 32);
@@ -88,6 +89,8 @@ static int k7_ring_submit_locked(struct k7_ring *ring, struct k7_request *req)
 
 	k7_ring_fill(ring, req);
 	ring->sq_tail = (ring->sq_tail + 1) & (ring->entries - 1);
+	k7_trace_submit(ring, req);
+	trace_k7_doorbell(ring, true, 1);
 	/* The entry must be in memory before the card hears of it. */
 	dma_wmb();
 	k7_ring_write(ring, K7_RING_SQ_TAIL, ring->sq_tail);
@@ -125,6 +128,7 @@ static void k7_ring_retire(struct k7_ring *ring, unsigned int slot, int error)
 	/* First: only after this the reply is where the waiter looks. */
 	k7_request_unmap(ring->k7, req);
 	k7_request_finish(req, error);
+	trace_k7_request_done(ring, req);
 	if (req->closes)
 		ida_free(&ring->k7->channels, req->closes);
 	k7_request_put(req);
