@@ -9,6 +9,7 @@
 #include "names.h"
 #include "regs.h"
 #include "trace.h"
+#include "visible.h"
 
 /* Events that are wanted as interrupts. The mailbox is polled. */
 #define K7_EVENTS_WANTED	(K7_EVENT_ALL & ~K7_EVENT_MAILBOX)
@@ -141,6 +142,7 @@ int k7_card_probe(struct k7_device *k7)
 	if (K7_VERSION_GET_MAJOR(version) != K7_VERSION_MAJOR)
 		return dev_err_probe(dev, -ENODEV, "interface version %u is not supported\n",
 				     K7_VERSION_GET_MAJOR(version));
+	k7->interface_version = version;
 	if (k7_read_status(k7, K7_REG_FEATURES, &k7->features) || k7_card_read_limits(k7))
 		return dev_err_probe(dev, -EIO, "the card's limits make no sense\n");
 	k7_card_read_esn(k7);
@@ -218,6 +220,9 @@ static void k7_card_note(struct k7_device *k7, const struct k7_card_view *now)
 			     k7_card_state_name(now->state), k7_card_reason_name(now->state),
 			     now->generation, now->fault_sequence);
 	k7_uevent(k7);
+	/* What the card has kept of the time before the driver came is no news. */
+	if (new_fault && k7_state(k7) != K7_DRIVER_INIT)
+		k7_coredump(k7, "new fault of the card");
 }
 
 static void k7_card_note_gone(struct k7_device *k7)

@@ -22,4 +22,11 @@
 #define K7_ASSIGN_STR(field, source)	__assign_str(field, source)
 #endif
 
+/* The firmware upload has a word for an image that is wrong in itself since 6.10. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 10, 0)
+#define K7_FW_UPLOAD_ERR_INVALID	FW_UPLOAD_ERR_FW_INVALID
+#else
+#define K7_FW_UPLOAD_ERR_INVALID	FW_UPLOAD_ERR_HW_ERROR
+#endif
+
 #endif /* K7_COMPAT_H */

@@ -13,6 +13,7 @@
 #include <linux/cdev.h>
 #include <linux/completion.h>
 #include <linux/device.h>
+#include <linux/fault-inject.h>
 #include <linux/idr.h>
 #include <linux/interrupt.h>
 #include <linux/kref.h>
@@ -155,6 +156,7 @@ struct k7_vector {
  *		never while they wait for a request. Once remove() has had it for
  *		writing, no file operation touches the hardware any more
  * @mmio:	BAR 0
+ * @interface_version: VERSION register
  * @features:	FEATURES register
  * @payload_max: largest payload in bytes
  * @channel_max: highest channel number
@@ -186,6 +188,11 @@ struct k7_vector {
  * @files_lock:	protects @files and the pending events in them
  * @files:	open files
  * @counters:	shown in sysfs
+ * @debugfs:	folder in debugfs
+ * @fail_request: which requests shall fail
+ * @fail_request_errno: how, a positive errno
+ * @hwmon:	sensors, NULL: none
+ * @fw_upload:	upload of FMs, NULL: none
  */
 struct k7_device {
 	struct device dev;
@@ -196,6 +203,7 @@ struct k7_device {
 
 	struct rw_semaphore gate;
 	void __iomem *mmio;
+	u32 interface_version;
 	u32 features;
 	u32 payload_max;
 	u32 channel_max;
@@ -235,6 +243,14 @@ struct k7_device {
 	struct list_head files;
 
 	struct k7_counters counters;
+
+	struct dentry *debugfs;
+#if IS_ENABLED(CONFIG_FAULT_INJECTION_DEBUG_FS)
+	struct fault_attr fail_request;
+	u32 fail_request_errno;
+#endif
+	struct k7_hwmon *hwmon;
+	struct k7_fw_upload *fw_upload;
 };
 
 /* An open file: a channel of the card. */
@@ -318,6 +334,8 @@ struct k7_device *k7_device_alloc(struct pci_dev *pdev);
 int k7_device_add(struct k7_device *k7);
 void k7_device_del(struct k7_device *k7);
 void k7_devices_wait(void);
+int k7_channel_alloc(struct k7_device *k7);
+void k7_channel_release(struct k7_device *k7, u32 channel);
 void k7_channels_flush(struct k7_device *k7);
 
 /* state.c */
@@ -352,6 +370,7 @@ const char *k7_card_reason_name(u32 state);
 
 /* mailbox.c */
 int k7_mailbox(struct k7_device *k7, struct k7_mailbox_call *call);
+int k7_mailbox_query(struct k7_device *k7, struct k7_mailbox_call *call);
 
 /* ring.c */
 int k7_rings_alloc(struct k7_device *k7);

@@ -8,6 +8,7 @@
 
 #include "regs.h"
 #include "trace.h"
+#include "visible.h"
 
 static_assert(sizeof(struct k7_sqe) == 64);
 static_assert(sizeof(struct k7_cqe) == 32);
@@ -156,7 +157,7 @@ static void k7_ring_complete(struct k7_ring *ring, const struct k7_cqe *cqe)
 		k7_ring_retire(ring, slot, -EIO);
 		return;
 	}
-	k7_ring_retire(ring, slot, 0);
+	k7_ring_retire(ring, slot, k7_fault_inject_request(ring->k7));
 }
 
 static bool k7_ring_next_is_new(struct k7_ring *ring)
