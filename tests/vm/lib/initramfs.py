@@ -137,7 +137,7 @@ def add_host_path(archive: Archive, spec: str, library_dir: str) -> None:
         add_libraries(archive, library_closure([host], library_dir), library_dir)
 
 
-def run_archive(options, module: str | None, stock_modules: list[str]) -> bytes:
+def run_archive(options, module: str | None, stock_modules: list[str], slowdown: int) -> bytes:
     """What belongs to one run: the driver, the command, the added files, and init's settings."""
     archive = Archive()
     if module:
@@ -147,6 +147,7 @@ def run_archive(options, module: str | None, stock_modules: list[str]) -> bytes:
     for spec in options.add:
         add_host_path(archive, spec, os.path.join(options.build, "lib"))
     settings = {"K7_DRIVER": "yes" if module else "no", "K7_SHELL": "yes" if options.shell else "no"}
+    settings["K7_SLOWDOWN"] = str(slowdown)
     archive.file("k7/config", "".join(f"{name}={value}\n" for name, value in settings.items()).encode())
     archive.file("k7/command", f"exec {shlex.join(options.command)}\n".encode())
     return archive.bytes()

@@ -17,6 +17,8 @@ SPLAT_PATTERNS = (
     r"UBSAN:",
     r"KCSAN:",
     r"INFO: possible",
+    r"INFO: trying to register non-static key",
+    r"DEBUG_LOCKS_WARN_ON",
     r"INFO: task .* blocked",
     r"INFO: rcu_\w+ .*stall",
     r"suspicious RCU",
@@ -35,12 +37,15 @@ SPLAT_PATTERNS = (
 SPLAT = re.compile("|".join(SPLAT_PATTERNS))
 LEAK = re.compile(r"unreferenced object")
 PANIC = re.compile(r"Kernel panic - not syncing")
-BLOCK_END = re.compile(r"---\[ end |^={20,}$|^-{20,}$")
+# A block of the log ends with one of these, and where another one begins. Memory checkers print several stacks.
+BLOCK_END = re.compile(r"---\[ end |^={20,}$|^ *</TASK>$")
+MEMORY_CHECKER = re.compile(r"KASAN:|KFENCE:|KCSAN:")
+CONTINUATION = re.compile(r"Call Trace:|\bOops\b|BUG: [Uu]nable|^KASAN: ")
 TIMESTAMP = re.compile(r"^\[ *\d+\.\d+\](\[ *[TC]\d+\])? ")
-BLOCK_LINES = 60
+BLOCK_LINES = 250
 
-# Out-of-tree and unsigned modules taint a kernel; every other bit is a finding.
-HARMLESS_TAINT = 4096 | 8192
+# Out-of-tree and unsigned modules taint a kernel, and KUnit does (bit 18); every other bit is a finding.
+HARMLESS_TAINT = 1 << 12 | 1 << 13 | 1 << 18
 
 # Exit statuses of tests/vm/run that are not the command's.
 CANNOT_START = 90
@@ -60,6 +65,8 @@ class Report:
     started: bool = False
     status: int | None = None
     taint: int | None = None
+    leaks: int | None = None  # None: this kernel does not look
+    lockdep_off: bool = False
     module_error: str | None = None
     done: bool = False
 
@@ -72,6 +79,10 @@ class Report:
             self.status = int(rest)
         elif word == "taint" and rest.isdecimal():
             self.taint = int(rest)
+        elif word == "leaks" and rest.isdecimal():
+            self.leaks = int(rest)
+        elif word == "lockdep":
+            self.lockdep_off = rest == "0"
         elif word == "module":
             self.module_error = rest
         elif word == "done":
@@ -87,25 +98,40 @@ class Finding:
     lines: list[str] = field(default_factory=list)
 
 
-class IgnoreList:
-    """Known noise: each pattern line must follow a comment that gives its reason."""
+@dataclass(frozen=True)
+class Noise:
+    """An entry of the ignore list: what is ignored, and the scenario and kernel of tests/vm/noise that show it."""
 
-    def __init__(self, text: str = "") -> None:
-        self.patterns: list[re.Pattern[str]] = []
-        has_reason = False
-        for number, line in enumerate(text.splitlines(), 1):
-            line = line.strip()
-            if line.startswith("#"):
-                has_reason = True
-            elif not line:
-                has_reason = False
-            elif not has_reason:
-                raise ValueError(f"ignore list, line {number}: a pattern without a comment above it that says why")
-            else:
-                self.patterns.append(re.compile(line))
+    pattern: re.Pattern[str]
+    scenario: str
+    kernel: str
 
     def covers(self, block: list[str]) -> bool:
-        return any(pattern.search(line) for pattern in self.patterns for line in block)
+        return any(self.pattern.search(line) for line in block)
+
+
+class IgnoreList:
+    """Known noise. A pattern line must follow a comment with its reason and a line `# scenario: NAME on KERNEL`."""
+
+    def __init__(self, text: str = "") -> None:
+        self.entries: list[Noise] = []
+        reasons, shown_by = 0, None
+        for number, line in enumerate(text.splitlines(), 1):
+            line = line.strip()
+            if scenario := re.fullmatch(r"# scenario: (\S+) on (\S+)", line):
+                shown_by = scenario
+            elif line.startswith("#"):
+                reasons += 1
+            elif not line:
+                reasons, shown_by = 0, None
+            elif not reasons or not shown_by:
+                raise ValueError(f"ignore list, line {number}: a pattern needs a comment above it that says why, "
+                                 "and '# scenario: NAME on KERNEL'")
+            else:
+                self.entries.append(Noise(re.compile(line), shown_by[1], shown_by[2]))
+
+    def covers(self, block: list[str]) -> bool:
+        return any(entry.covers(block) for entry in self.entries)
 
 
 def judged_lines(log: str) -> list[str]:
@@ -117,8 +143,12 @@ def judged_lines(log: str) -> list[str]:
 
 def block_end(lines: list[str], first: int) -> int:
     """The index after the last line of the splat that starts at `first`."""
+    several_stacks = MEMORY_CHECKER.search(lines[first])
     for index in range(first + 1, min(first + BLOCK_LINES, len(lines))):
-        if BLOCK_END.search(TIMESTAMP.sub("", lines[index])):
+        line = TIMESTAMP.sub("", lines[index])
+        if SPLAT.search(line) and not CONTINUATION.search(line):
+            return index
+        if BLOCK_END.search(line) and not (several_stacks and line.endswith("</TASK>")):
             return index + 1
     return min(first + BLOCK_LINES, len(lines))
 
@@ -168,6 +198,9 @@ def judge(report: Report, log: str, timed_out: bool, ignored: IgnoreList) -> lis
     findings += splats
     if report.done and report.taint is None:
         findings.append(Finding(NO_END_LINE, "the guest did not report the kernel's taint"))
-    elif report.taint is not None and report.taint & ~HARMLESS_TAINT:
+    shown_leaks = sum(bool(LEAK.search(line)) for line in judged_lines(log))
+    if report.leaks and report.leaks > shown_leaks:
+        findings.append(Finding(LEAKED, f"kmemleak counts {report.leaks} leaks, the log shows {shown_leaks}"))
+    if report.taint is not None and report.taint & ~HARMLESS_TAINT:
         findings.append(Finding(TAINTED, f"the kernel is tainted: {report.taint}"))
     return findings
