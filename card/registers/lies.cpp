@@ -64,9 +64,12 @@ void falsify_answer(Faults &faults, MailboxRegisters &mailbox) {
     mailbox.replace_reply(kImpossibleLength, garbage);
 }
 
-void stick_ring(Faults &faults, RingRegisters &ring, std::uint32_t control) {
-    if (ring.enabled && control == 0)
-        ring.stuck = faults.active(FaultKind::StuckRingForever) || faults.take(FaultKind::StuckRing);
+void stick_ring(Faults &faults, std::span<RingRegisters> rings, std::uint32_t offset, std::uint32_t value) {
+    if (faults.none())
+        return;
+    for (std::uint32_t index = 0; index < rings.size(); ++index)
+        if (offset == K7_REG_RING(index) + K7_RING_CONTROL && value == 0 && rings[index].enabled)
+            rings[index].stuck = faults.active(FaultKind::StuckRingForever) || faults.take(FaultKind::StuckRing);
 }
 
 } // namespace k7::card

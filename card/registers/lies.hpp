@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 
 #include "card/faults.hpp"
 #include "card/registers/mailbox_registers.hpp"
@@ -17,7 +18,7 @@ namespace k7::card {
 /// Spoil the answer that was just put into @p mailbox.
 void falsify_answer(Faults &faults, MailboxRegisters &mailbox);
 
-/// Called before CONTROL of @p ring is written: will it stop when it is disabled?
-void stick_ring(Faults &faults, RingRegisters &ring, std::uint32_t control);
+/// Called before @p value is written to the register at @p offset: a ring that this disables may get stuck.
+void stick_ring(Faults &faults, std::span<RingRegisters> rings, std::uint32_t offset, std::uint32_t value);
 
 } // namespace k7::card

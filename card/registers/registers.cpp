@@ -148,9 +148,8 @@ void Registers::write(std::uint64_t offset, std::uint32_t value, unsigned size) 
 }
 
 void Registers::write_locked(std::uint32_t offset, std::uint32_t value, Effects &effects) {
+    stick_ring(faults_, rings_, offset, value);
     if (is_ring(offset)) {
-        if (offset % kRingBytes == K7_RING_CONTROL)
-            stick_ring(faults_, rings_[(offset - K7_REG_RING(0)) / kRingBytes], value);
         effects.guest_error = rings_[(offset - K7_REG_RING(0)) / kRingBytes].write(offset % kRingBytes, value,
                                                                                    firmware_state(status_.state));
         if (effects.guest_error.empty()) {
