@@ -173,25 +173,25 @@ static int k7_request_late(struct k7_device *k7, struct k7_request *req, struct 
 		return -ENODEV;
 	k7_ring_reap(ring);
 	if (completion_done(&req->done)) {
-		trace_k7_ladder(k7, "completion-polled", req);
+		trace_k7_ladder(k7, "completion-polled");
 		atomic_inc(&k7->counters.completions_polled);
 		dev_warn_ratelimited(&k7->dev, "ring %u: completion polled\n", ring->index);
 		return 0;
 	}
 	if (k7_read_status(k7, K7_REG_STATE, &state)) {
-		trace_k7_ladder(k7, "card-gone", req);
+		trace_k7_ladder(k7, "card-gone");
 		k7_card_kick(k7);
 		return -ENODEV;
 	}
 	if (!k7_card_runs(state)) {
-		trace_k7_ladder(k7, "firmware-stopped", req);
+		trace_k7_ladder(k7, "firmware-stopped");
 		k7_card_kick(k7);
 		return -ECANCELED;
 	}
 	atomic_inc(&k7->counters.timeouts);
 	dev_warn_ratelimited(&k7->dev, "command %#x of channel %u was not answered in time\n",
 			     req->opcode, req->channel);
-	trace_k7_ladder(k7, "timeout", req);
+	trace_k7_ladder(k7, "timeout");
 	if (k7_rings_overdue(k7))
 		k7_reset_after_timeout(k7);
 	return -ETIMEDOUT;

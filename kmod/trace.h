@@ -205,26 +205,19 @@ TRACE_EVENT(k7_reset,
 		  __get_str(kind), __get_str(reason), __entry->error, __entry->duration_ns)
 );
 
-/* A request was not answered in time: what was found, or is tried next. */
+/* An answer did not come, or the card is not as it should be: what was found, or done about it. */
 TRACE_EVENT(k7_ladder,
-	TP_PROTO(const struct k7_device *k7, const char *rung, const struct k7_request *req),
-	TP_ARGS(k7, rung, req),
+	TP_PROTO(const struct k7_device *k7, const char *rung),
+	TP_ARGS(k7, rung),
 	TP_STRUCT__entry(
 		__field(int, card)
 		__string(rung, rung)
-		__field(u32, tag)
-		__field(u32, opcode)
-		__field(u32, channel)
 	),
 	TP_fast_assign(
 		__entry->card = k7->index;
 		K7_ASSIGN_STR(rung, rung);
-		__entry->tag = req->tag;
-		__entry->opcode = req->opcode;
-		__entry->channel = req->channel;
 	),
-	TP_printk("k7pf%d rung=%s tag=%#x opcode=%s channel=%u", __entry->card, __get_str(rung),
-		  __entry->tag, k7_show_opcode(__entry->opcode), __entry->channel)
+	TP_printk("k7pf%d rung=%s", __entry->card, __get_str(rung))
 );
 
 #ifndef K7_TRACE_HELPERS
