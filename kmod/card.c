@@ -6,29 +6,20 @@
 #include <linux/ctype.h>
 #include <linux/delay.h>
 
+#include "names.h"
 #include "regs.h"
+#include "trace.h"
+#include "visible.h"
 
 /* Events that are wanted as interrupts. The mailbox is polled. */
 #define K7_EVENTS_WANTED	(K7_EVENT_ALL & ~K7_EVENT_MAILBOX)
 
 static const char * const k7_card_state_names[] = {
-	[K7_STATE_BOOT] = "boot",
-	[K7_STATE_OPERATIONAL] = "operational",
-	[K7_STATE_PRE_INIT] = "pre-init",
-	[K7_STATE_MAINTENANCE] = "maintenance",
-	[K7_STATE_HALTED] = "halted",
-	[K7_STATE_FAILED] = "failed",
-	[K7_STATE_TAMPERED] = "tampered",
+	K7_CARD_STATE_NAMES(K7_NAME_AT)
 };
 
 static const char * const k7_card_reason_names[] = {
-	[K7_REASON_NONE] = "none",
-	[K7_REASON_FM_FAULT] = "fm-fault",
-	[K7_REASON_WATCHDOG] = "watchdog",
-	[K7_REASON_FIRMWARE] = "firmware",
-	[K7_REASON_STORE] = "store",
-	[K7_REASON_HARDWARE] = "hardware",
-	[K7_REASON_STOPPED] = "stopped",
+	K7_CARD_REASON_NAMES(K7_NAME_AT)
 };
 
 static const char *k7_name_of(const char * const *names, size_t count, u32 value)
@@ -162,6 +153,7 @@ int k7_card_probe(struct k7_device *k7)
 	if (K7_VERSION_GET_MAJOR(version) != K7_VERSION_MAJOR)
 		return dev_err_probe(dev, -ENODEV, "interface version %u is not supported\n",
 				     K7_VERSION_GET_MAJOR(version));
+	k7->interface_version = version;
 	if (k7_read_status(k7, K7_REG_FEATURES, &k7->features) || k7_card_read_limits(k7))
 		return dev_err_probe(dev, -EIO, "the card's limits make no sense\n");
 	if (!(k7->features & K7_FEATURE_ARM))
@@ -229,6 +221,8 @@ static void k7_card_note(struct k7_device *k7, const struct k7_card_view *now)
 	u32 events = 0;
 
 	lockdep_assert_held(&k7->control);
+	if (state_changed || new_fault)
+		trace_k7_card_state(k7, old, now);
 	WRITE_ONCE(old->state, now->state);
 	WRITE_ONCE(old->generation, now->generation);
 	WRITE_ONCE(old->fault_sequence, now->fault_sequence);
@@ -243,6 +237,9 @@ static void k7_card_note(struct k7_device *k7, const struct k7_card_view *now)
 			     k7_card_state_name(now->state), k7_card_reason_name(now->state),
 			     now->generation, now->fault_sequence);
 	k7_uevent(k7);
+	/* What the card has kept of the time before the driver came is no news. */
+	if (new_fault && k7_state(k7) != K7_DRIVER_INIT)
+		k7_coredump(k7, "new fault of the card");
 }
 
 static void k7_card_note_gone(struct k7_device *k7)

@@ -59,6 +59,24 @@ void k7_channels_flush(struct k7_device *k7)
 	}
 }
 
+/* Return: a channel number that nobody else has, -EBUSY when all are in use, or -ENOMEM. */
+int k7_channel_alloc(struct k7_device *k7)
+{
+	int channel = ida_alloc_range(&k7->channels, 1, k7->channel_max, GFP_KERNEL);
+
+	return channel == -ENOSPC ? -EBUSY : channel;
+}
+
+/* The end of a channel; never waits for the card. */
+void k7_channel_release(struct k7_device *k7, u32 channel)
+{
+	set_bit(channel, k7->closing);
+	/* Otherwise a reset will see to it, or there is no card any more. */
+	guard(rwsem_read)(&k7->gate);
+	if (!k7_check_live(k7))
+		k7_channels_flush(k7);
+}
+
 /* ---- File operations ---- */
 
 static int k7_open(struct inode *inode, struct file *file)
@@ -72,10 +90,10 @@ static int k7_open(struct inode *inode, struct file *file)
 	kf = kzalloc(sizeof(*kf), GFP_KERNEL_ACCOUNT);
 	if (!kf)
 		return -ENOMEM;
-	channel = ida_alloc_range(&k7->channels, 1, k7->channel_max, GFP_KERNEL);
+	channel = k7_channel_alloc(k7);
 	if (channel < 0) {
 		kfree(kf);
-		return channel == -ENOSPC ? -EBUSY : channel;
+		return channel;
 	}
 	k7_file_init(kf, k7, channel);
 	get_device(&k7->dev);
@@ -95,12 +113,7 @@ static int k7_release(struct inode *inode, struct file *file)
 	k7_claim_drop(kf);
 	/* First: a request that is sent after the channel was closed would be the next one's. */
 	k7_file_close(kf);
-	set_bit(kf->channel, k7->closing);
-	/* Otherwise a reset will see to it, or there is no card any more. */
-	scoped_guard(rwsem_read, &k7->gate) {
-		if (!k7_check_live(k7))
-			k7_channels_flush(k7);
-	}
+	k7_channel_release(k7, kf->channel);
 	k7_file_put(kf);
 	put_device(&k7->dev);
 	return 0;

@@ -65,4 +65,18 @@ static inline void k7_uring_mark_cancelable(struct io_uring_cmd *cmd, unsigned i
 #define PCI_IRQ_INTX		PCI_IRQ_LEGACY
 #endif
 
+/* In trace events, __assign_str() takes the source from __string() since 6.10. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 10, 0)
+#define K7_ASSIGN_STR(field, source)	__assign_str(field)
+#else
+#define K7_ASSIGN_STR(field, source)	__assign_str(field, source)
+#endif
+
+/* The firmware upload has a word for an image that is wrong in itself since 6.10. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 10, 0)
+#define K7_FW_UPLOAD_ERR_INVALID	FW_UPLOAD_ERR_FW_INVALID
+#else
+#define K7_FW_UPLOAD_ERR_INVALID	FW_UPLOAD_ERR_HW_ERROR
+#endif
+
 #endif /* K7_COMPAT_H */

@@ -3,6 +3,7 @@
  * Events, on their way from the card to open files.
  */
 #include "regs.h"
+#include "trace.h"
 
 /* Card and ABI use the same bits, so that nothing is translated on the way. */
 static_assert(K7_EVENT_STATE == K7_EVENT_STATE_CHANGED);

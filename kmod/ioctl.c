@@ -83,24 +83,6 @@ static int k7_query_check(const struct k7_ioc_query *query)
 	return 0;
 }
 
-static int k7_query_card(struct k7_device *k7, struct k7_mailbox_call *call)
-{
-	int err;
-
-	guard(rwsem_read)(&k7->gate);
-	if (k7_going(k7))
-		return -ENODEV;
-	err = k7_mailbox(k7, call);
-	if (err != -ENODEV)
-		return err;
-	/* Registers are not there while the function is being reset. */
-	if (k7_state(k7) == K7_DRIVER_RESETTING)
-		return -EAGAIN;
-	if (!k7_going(k7))
-		k7_card_kick(k7);
-	return -ENODEV;
-}
-
 static long k7_ioctl_query(struct file *file, void *arg)
 {
 	struct k7_file *kf = file->private_data;
@@ -116,7 +98,7 @@ static long k7_ioctl_query(struct file *file, void *arg)
 	call.reply = kzalloc(K7_MB_DATA_BYTES, GFP_KERNEL_ACCOUNT);
 	if (!call.reply)
 		return -ENOMEM;
-	err = k7_query_card(kf->k7, &call);
+	err = k7_mailbox_query(kf->k7, &call);
 	if (!err) {
 		query->card_status = call.status;
 		query->reply_len = call.reply_len;

@@ -7,6 +7,7 @@
 
 #include "compat.h"
 #include "regs.h"
+#include "trace.h"
 
 /*
  * More interrupts in a window than requests were sent, plus this allowance for
@@ -96,6 +97,13 @@ static void k7_vector_calm(struct k7_vector *vector)
 	k7_card_kick(k7);
 }
 
+static void k7_vector_reap(struct k7_ring *ring)
+{
+	unsigned int count = k7_ring_reap(ring);
+
+	trace_k7_interrupt(ring, count);
+}
+
 static void k7_vector_take(struct k7_vector *vector)
 {
 	struct k7_device *k7 = vector->k7;
@@ -103,7 +111,7 @@ static void k7_vector_take(struct k7_vector *vector)
 
 	for (i = 0; i < k7->ring_count; i++) {
 		if (k7->rings[i].vector == vector->index)
-			k7_ring_reap(&k7->rings[i]);
+			k7_vector_reap(&k7->rings[i]);
 	}
 	if (vector->index == K7_VECTOR_EVENTS)
 		k7_event_collect(k7);

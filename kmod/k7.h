@@ -13,6 +13,7 @@
 #include <linux/cdev.h>
 #include <linux/completion.h>
 #include <linux/device.h>
+#include <linux/fault-inject.h>
 #include <linux/idr.h>
 #include <linux/interrupt.h>
 #include <linux/kref.h>
@@ -225,6 +226,7 @@ struct k7_vector {
  *		never while they wait for a request. Once remove() has had it for
  *		writing, no file operation touches the hardware any more
  * @mmio:	BAR 0
+ * @interface_version: VERSION register
  * @features:	FEATURES register
  * @payload_max: largest payload in bytes
  * @bulk_max:	largest request payload that goes to the card as a list, 0: none
@@ -235,6 +237,7 @@ struct k7_vector {
  * @esn:	electronic serial number, printable
  * @state_lock:	protects changes of @state
  * @state:	enum k7_driver_state; k7_set_state() is the only writer
+ * @resetting_since: ktime in ns when @state became RESETTING
  * @wait:	woken by state changes and by events
  * @control:	protects setting up and stopping of rings, and changes of @card
  * @card:	the card as it was last seen; read anywhere with READ_ONCE
@@ -259,6 +262,11 @@ struct k7_vector {
  * @files_lock:	protects @files and the pending events in them
  * @files:	open files
  * @counters:	shown in sysfs
+ * @debugfs:	folder in debugfs
+ * @fail_request: which requests shall fail
+ * @fail_request_errno: how, a positive errno
+ * @hwmon:	sensors, NULL: none
+ * @fw_upload:	upload of FMs, NULL: none
  */
 struct k7_device {
 	struct device dev;
@@ -269,6 +277,7 @@ struct k7_device {
 
 	struct rw_semaphore gate;
 	void __iomem *mmio;
+	u32 interface_version;
 	u32 features;
 	u32 payload_max;
 	u32 bulk_max;
@@ -280,6 +289,7 @@ struct k7_device {
 
 	spinlock_t state_lock;	/* changes of state */
 	enum k7_driver_state state;
+	u64 resetting_since;
 	wait_queue_head_t wait;
 
 	struct mutex control;	/* rings' life, card */
@@ -311,6 +321,14 @@ struct k7_device {
 	struct list_head files;
 
 	struct k7_counters counters;
+
+	struct dentry *debugfs;
+#if IS_ENABLED(CONFIG_FAULT_INJECTION_DEBUG_FS)
+	struct fault_attr fail_request;
+	u32 fail_request_errno;
+#endif
+	struct k7_hwmon *hwmon;
+	struct k7_fw_upload *fw_upload;
 };
 
 /**
@@ -419,6 +437,8 @@ struct k7_device *k7_device_alloc(struct pci_dev *pdev);
 int k7_device_add(struct k7_device *k7);
 void k7_device_del(struct k7_device *k7);
 void k7_devices_wait(void);
+int k7_channel_alloc(struct k7_device *k7);
+void k7_channel_release(struct k7_device *k7, u32 channel);
 void k7_channels_flush(struct k7_device *k7);
 
 /* state.c */
@@ -455,6 +475,7 @@ const char *k7_card_reason_name(u32 state);
 int k7_mailbox_lock(struct k7_device *k7);
 void k7_mailbox_unlock(struct k7_device *k7);
 int k7_mailbox(struct k7_device *k7, struct k7_mailbox_call *call);
+int k7_mailbox_query(struct k7_device *k7, struct k7_mailbox_call *call);
 
 /* ring.c */
 int k7_rings_alloc(struct k7_device *k7);

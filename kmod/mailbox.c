@@ -141,3 +141,28 @@ int k7_mailbox(struct k7_device *k7, struct k7_mailbox_call *call)
 				     call->opcode);
 	return err;
 }
+
+/**
+ * k7_mailbox_query - k7_mailbox() for whoever does not own the card
+ * @k7:		card
+ * @call:	command that changes nothing
+ *
+ * Return: as k7_mailbox(); -EAGAIN when a reset hides the card.
+ */
+int k7_mailbox_query(struct k7_device *k7, struct k7_mailbox_call *call)
+{
+	int err;
+
+	guard(rwsem_read)(&k7->gate);
+	if (k7_going(k7))
+		return -ENODEV;
+	err = k7_mailbox(k7, call);
+	if (err != -ENODEV)
+		return err;
+	/* Registers are not there while the function is being reset. */
+	if (k7_state(k7) == K7_DRIVER_RESETTING)
+		return -EAGAIN;
+	if (!k7_going(k7))
+		k7_card_kick(k7);
+	return -ENODEV;
+}

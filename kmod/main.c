@@ -8,6 +8,7 @@
 
 #include "compat.h"
 #include "k7.h"
+#include "visible.h"
 
 #define K7_TIMEOUT_MIN_MS	10u
 #define K7_TIMEOUT_LIMIT_MS	(60u * 60 * 1000)
@@ -65,12 +66,14 @@ static int __init k7_init(void)
 	err = alloc_chrdev_region(&k7_devt, 0, K7_MINORS, K7_NAME);
 	if (err)
 		goto fail_class;
+	k7_debugfs_init();
 	err = pci_register_driver(&k7_pci_driver);
 	if (err)
-		goto fail_region;
+		goto fail_debugfs;
 	return 0;
 
-fail_region:
+fail_debugfs:
+	k7_debugfs_exit();
 	unregister_chrdev_region(k7_devt, K7_MINORS);
 fail_class:
 	class_unregister(&k7_class);
@@ -81,6 +84,7 @@ static void __exit k7_exit(void)
 {
 	pci_unregister_driver(&k7_pci_driver);
 	k7_devices_wait();
+	k7_debugfs_exit();
 	unregister_chrdev_region(k7_devt, K7_MINORS);
 	class_unregister(&k7_class);
 }

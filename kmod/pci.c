@@ -7,6 +7,7 @@
 #include <linux/module.h>
 
 #include "regs.h"
+#include "visible.h"
 
 #define K7_RECOVERY_TIMEOUT_MS	30000	/* for the PCI core to recover a frozen channel */
 
@@ -142,6 +143,7 @@ static int k7_pci_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	if (err)
 		goto fail_stop;
 	pci_set_drvdata(pdev, k7);
+	k7_visible_add(k7);
 	k7_card_kick(k7);
 	dev_info(&pdev->dev, "%s: ESN %s, card is %s, %u rings\n", dev_name(&k7->dev), k7->esn,
 		 k7_card_state_name(k7->card.state), k7->ring_count);
@@ -169,11 +171,13 @@ static void k7_pci_remove(struct pci_dev *pdev)
 
 	/* Not allowed when the card was found gone: then all this was said already. */
 	k7_set_state(k7, K7_DRIVER_DELETING);
+	k7_visible_remove(k7);
 	down_write(&k7->gate);
 	up_write(&k7->gate);
 	k7_rings_fail(k7, -ENODEV);
 	k7_device_del(k7);
 	k7_stop(k7);
+	k7_fw_upload_remove(k7);
 	k7_vectors_free(k7);
 	k7_set_state(k7, K7_DRIVER_DEAD);
 	put_device(&k7->dev);

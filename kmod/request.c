@@ -9,6 +9,7 @@
 #include <linux/uaccess.h>
 
 #include "regs.h"
+#include "trace.h"
 
 /* ---- Payloads ---- */
 

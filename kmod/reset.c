@@ -9,6 +9,8 @@
 #include <linux/slab.h>
 
 #include "regs.h"
+#include "trace.h"
+#include "visible.h"
 
 #define K7_PCI_LOCK_TIMEOUT_MS	1000	/* for somebody else to let go of the PCI function */
 #define K7_RESET_WAIT_MS	30000	/* for a job to end before the PCI core resets */
@@ -209,6 +211,17 @@ static void k7_job_report(struct k7_job *job)
 		k7_card_identify(k7);
 }
 
+/* A reset or an erase did not do what it should. */
+static void k7_reset_failed(struct k7_device *k7, const char *what, int error)
+{
+	char cause[80];
+
+	dev_err(&k7->dev, "%s failed: %d\n", what, error);
+	snprintf(cause, sizeof(cause), "%s failed: %d", what, error);
+	if (!k7_going(k7))
+		k7_coredump(k7, cause);
+}
+
 static void k7_job_work(struct work_struct *work)
 {
 	struct k7_job *job = container_of(work, struct k7_job, work);
@@ -219,11 +232,13 @@ static void k7_job_work(struct work_struct *work)
 	dev_info(&k7->dev, "%s\n", k7_job_types[job->kind].name);
 	job->error = k7_job_on_card(job);
 	k7_job_report(job);
+	trace_k7_reset(k7, k7_job_types[job->kind].name, job->escalate ? "timeout" : "user",
+		       job->error);
 	WRITE_ONCE(k7->reset_task, NULL);
 	mutex_unlock(&k7->control);
 
 	if (job->error)
-		dev_err(&k7->dev, "%s failed: %d\n", k7_job_types[job->kind].name, job->error);
+		k7_reset_failed(k7, k7_job_types[job->kind].name, job->error);
 	if (k7_job_types[job->kind].restarts)
 		atomic_inc(&k7->counters.resets);
 	/* LIVE first: whoever is woken by the event can use the card. */
@@ -371,7 +386,8 @@ void k7_reset_end(struct k7_device *k7)
 	if (!err)
 		err = k7_card_sync(k7);
 	if (err)
-		dev_err(&k7->dev, "the card did not come back after a reset: %d\n", err);
+		k7_reset_failed(k7, "start of the card after a PCI reset", err);
+	trace_k7_reset(k7, "PCI reset", "pci", err);
 	if (err == -ENODEV)
 		k7_card_gone(k7);
 	mutex_unlock(&k7->control);

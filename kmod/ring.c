@@ -10,6 +10,8 @@
 #include <linux/sched/stat.h>
 
 #include "regs.h"
+#include "trace.h"
+#include "visible.h"
 
 static_assert(sizeof(struct k7_sqe) == 64);
 static_assert(sizeof(struct k7_cqe) == 32);
@@ -98,6 +100,7 @@ static void k7_ring_doorbell(struct k7_ring *ring, bool interrupt)
 
 	if (!ring->up || (!arm && ring->sq_tail == ring->sq_told))
 		return;
+	trace_k7_doorbell(ring, arm, (ring->sq_tail - ring->sq_told) & (ring->entries - 1));
 	ring->armed |= arm;
 	ring->sq_told = ring->sq_tail;
 	/* Entries and payloads must be in memory before the card hears of them. */
@@ -163,6 +166,7 @@ static int k7_ring_place(struct k7_ring *ring, struct k7_request *req)
 	WRITE_ONCE(ring->in_flight, ring->in_flight + 1);
 	k7_ring_fill(ring, req);
 	ring->sq_tail = (ring->sq_tail + 1) & (ring->entries - 1);
+	k7_trace_submit(ring, req);
 	return 0;
 }
 
@@ -181,6 +185,7 @@ static void k7_ring_release(struct k7_ring *ring, struct k7_request *req, int er
 	if (req->interrupt)
 		ring->wanted--;
 	k7_request_finish(req, error);
+	trace_k7_request_done(ring, req);
 	if (req->closes)
 		ida_free(&ring->k7->channels, req->closes);
 	k7_request_put(req);
@@ -267,7 +272,7 @@ static void k7_ring_complete(struct k7_ring *ring, const struct k7_cqe *cqe, u64
 		k7_ring_retire(ring, slot, -EIO);
 		return;
 	}
-	k7_ring_retire(ring, slot, 0);
+	k7_ring_retire(ring, slot, k7_fault_inject_request(ring->k7));
 }
 
 static bool k7_ring_next_is_new(struct k7_ring *ring)

@@ -3,20 +3,12 @@
  * The driver's state of a card: one setter, and what hangs on a change.
  */
 #include "k7.h"
+#include "trace.h"
 #include "transitions.h"
-
-static const char * const k7_state_names[K7_DRIVER_STATES] = {
-	[K7_DRIVER_NEW] = "new",
-	[K7_DRIVER_INIT] = "init",
-	[K7_DRIVER_LIVE] = "live",
-	[K7_DRIVER_RESETTING] = "resetting",
-	[K7_DRIVER_DELETING] = "deleting",
-	[K7_DRIVER_DEAD] = "dead",
-};
 
 const char *k7_state_name(enum k7_driver_state state)
 {
-	return state < K7_DRIVER_STATES ? k7_state_names[state] : "unknown";
+	return k7_driver_state_name(state);
 }
 
 /*
@@ -52,6 +44,9 @@ bool k7_set_state(struct k7_device *k7, enum k7_driver_state next)
 	scoped_guard(spinlock_irqsave, &k7->state_lock) {
 		if (!k7_transition_allowed(k7->state, next))
 			return false;
+		trace_k7_driver_state(k7, k7->state, next);
+		if (next == K7_DRIVER_RESETTING)
+			k7->resetting_since = ktime_get_ns();
 		WRITE_ONCE(k7->state, next);
 	}
 	wake_up_all(&k7->wait);

@@ -66,6 +66,28 @@ static ssize_t boot_loader_version_show(struct device *dev, struct device_attrib
 }
 static DEVICE_ATTR_RO(boot_loader_version);
 
+static ssize_t hardware_version_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	struct k7_device *k7 = k7_of(dev);
+
+	return k7_show_version(k7, &k7->identity.hardware_version, buf);
+}
+static DEVICE_ATTR_RO(hardware_version);
+
+static ssize_t interface_version_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	u32 version = k7_of(dev)->interface_version;
+
+	return sysfs_emit(buf, "%u.%u\n", K7_VERSION_GET_MAJOR(version), version & 0xffff);
+}
+static DEVICE_ATTR_RO(interface_version);
+
+static ssize_t features_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "0x%08x\n", k7_of(dev)->features);
+}
+static DEVICE_ATTR_RO(features);
+
 static ssize_t card_state_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
 	return sysfs_emit(buf, "%s\n", k7_card_state_name(READ_ONCE(k7_of(dev)->card.state)));
@@ -102,18 +124,35 @@ static ssize_t rings_show(struct device *dev, struct device_attribute *attr, cha
 }
 static DEVICE_ATTR_RO(rings);
 
+static const char *k7_interrupts_name(const struct pci_dev *pdev)
+{
+	if (pdev->msix_enabled)
+		return "msi-x";
+	return pdev->msi_enabled ? "msi" : "intx";
+}
+
+static ssize_t interrupts_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%s\n", k7_interrupts_name(k7_of(dev)->pdev));
+}
+static DEVICE_ATTR_RO(interrupts);
+
 static struct attribute *k7_attrs[] = {
 	&dev_attr_esn.attr,
 	&dev_attr_model.attr,
 	&dev_attr_label.attr,
 	&dev_attr_firmware_version.attr,
 	&dev_attr_boot_loader_version.attr,
+	&dev_attr_hardware_version.attr,
+	&dev_attr_interface_version.attr,
+	&dev_attr_features.attr,
 	&dev_attr_card_state.attr,
 	&dev_attr_reason.attr,
 	&dev_attr_driver_state.attr,
 	&dev_attr_generation.attr,
 	&dev_attr_fault_sequence.attr,
 	&dev_attr_rings.attr,
+	&dev_attr_interrupts.attr,
 	NULL,
 };
 

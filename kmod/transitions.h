@@ -11,6 +11,8 @@
 #endif
 #include <linux/k7hsm.h>
 
+#include "names.h"
+
 #define K7_DRIVER_STATES	(K7_DRIVER_DEAD + 1)
 #define K7_TO(state)		(1u << (state))
 
@@ -31,6 +33,15 @@ static inline bool k7_transition_allowed(unsigned int from, unsigned int to)
 {
 	return from < K7_DRIVER_STATES && to < K7_DRIVER_STATES &&
 	       (k7_transitions[from] & K7_TO(to));
+}
+
+static inline const char *k7_driver_state_name(unsigned int state)
+{
+	static const char * const names[K7_DRIVER_STATES] = {
+		K7_DRIVER_STATE_NAMES(K7_NAME_AT)
+	};
+
+	return state < K7_DRIVER_STATES ? names[state] : "unknown";
 }
 
 #endif /* K7_TRANSITIONS_H */

@@ -62,6 +62,7 @@ class Firmware {
     void start_up();
     void serve();
     void execute(const Request &request);
+    void play_slow();
     void run_command(const Request &request, Reply &reply);
     void halt(k7_reason reason, k7_fault_report report);
     void store_failed(const std::string &why);
