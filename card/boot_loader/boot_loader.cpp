@@ -55,7 +55,7 @@ void BootLoader::look(unsigned attention) {
     if (attention & kReset)
         restart();
     if (attention & kFaults) {
-        card_.registers.ring_doorbell(); // the firmware may have to hang, or to go on
+        card_.registers.call_firmware(); // the firmware may have to hang, or to go on
         check_hardware();
     }
     if (attention & kMailbox)

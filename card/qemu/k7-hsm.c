@@ -8,9 +8,13 @@
  * block of conditionals below.
  *
  * Locks: everything here runs under QEMU's big lock (BQL), except the card's
- * callbacks (k7_dma_*, k7_interrupt, k7_log, k7_thread_*), which come from the
- * card's own threads. They must never wait for the BQL: its holder may be inside
- * k7card_reset() or k7card_destroy(), waiting for exactly that callback.
+ * callbacks (k7_dma_*, k7_interrupt, k7_log, k7_thread_*). Those come from the
+ * card's own threads, without the BQL, or from a vCPU that is inside
+ * k7card_mmio_write() or k7card_reset(), with it. The former must never wait for
+ * the BQL: its holder may be inside k7card_reset() or k7card_destroy(), waiting
+ * for exactly that callback. The latter do at once what the former leave to the
+ * bottom half; k7card.h promises that no such call waits for a callback in
+ * another thread, other than resets do, which refuse transfers first.
  */
 
 #include "qemu/osdep.h"
@@ -44,11 +48,13 @@
 #include "system/runstate.h"
 #define K7_PROPERTIES_END
 #define K7_CONST const
+#define k7_holds_bql() bql_locked()
 #define k7_set_reset(dc, handler) device_class_set_legacy_reset(dc, handler)
 #else
 #include "sysemu/runstate.h"
 #define K7_PROPERTIES_END DEFINE_PROP_END_OF_LIST(),
 #define K7_CONST
+#define k7_holds_bql() qemu_mutex_iothread_locked()
 #define k7_set_reset(dc, handler) ((dc)->reset = (handler))
 #endif
 
@@ -200,7 +206,7 @@ static int k7_dma(K7HsmState *s, hwaddr addr, uint8_t *buf, hwaddr len, bool is_
 {
     K7Transfer transfer = { .addr = addr, .buf = buf, .len = len, .is_write = is_write };
 
-    if (qatomic_read(&s->behind_iommu)) {
+    if (qatomic_read(&s->behind_iommu) && !k7_holds_bql()) {
         return k7_dma_in_bottom_half(s, &transfer);
     }
     return k7_dma_copy(s, addr, buf, len, is_write);
@@ -220,7 +226,12 @@ static void k7_interrupt(void *opaque, unsigned vector)
 {
     K7HsmState *s = opaque;
 
-    if (vector < s->vectors) {
+    if (vector >= s->vectors) {
+        return;
+    }
+    if (k7_holds_bql()) {
+        msix_notify(PCI_DEVICE(s), vector);
+    } else {
         set_bit_atomic(vector, s->raised);
         qemu_bh_schedule(s->bottom_half);
     }

@@ -138,12 +138,14 @@ void Registers::write(std::uint64_t offset, std::uint32_t value, unsigned size) 
         bus_.guest_error(effects.guest_error);
     if (effects.boot_loader)
         boot_wake_.notify_one();
-    if (effects.doorbell)
+    if (effects.call_firmware)
         firmware_wake_.notify_one();
     if (effects.interrupt)
         bus_.event_interrupt(event_ticket);
     if (effects.ring_vector)
         bus_.completion_interrupt(firmware_ticket, *effects.ring_vector);
+    if (effects.server)
+        end_doorbell(effects.server->serve_doorbell());
 }
 
 void Registers::write_locked(std::uint32_t offset, std::uint32_t value, Effects &effects) {
@@ -161,14 +163,43 @@ void Registers::write_locked(std::uint32_t offset, std::uint32_t value, Effects 
 }
 
 void Registers::write_ring(std::uint32_t offset, std::uint32_t value, Effects &effects) {
-    RingRegisters &ring = rings_[(offset - K7_REG_RING(0)) / kRingBytes];
-    effects.guest_error = ring.write(offset % kRingBytes, value, firmware_state(status_.state));
+    const unsigned index = (offset - K7_REG_RING(0)) / kRingBytes;
+    const std::uint32_t reg = offset % kRingBytes;
+    RingRegisters &ring = rings_[index];
+    effects.guest_error = ring.write(reg, value, firmware_state(status_.state));
     if (!effects.guest_error.empty())
         return;
-    ++doorbells_;
-    effects.doorbell = true;
-    if (offset % kRingBytes == K7_RING_DOORBELL && ring.armed && ring.take_interrupt())
+    if (reg == K7_RING_DOORBELL && ring.armed && ring.take_interrupt())
         effects.ring_vector = ring.vector;
+    const bool is_doorbell = reg == K7_RING_DOORBELL || reg == K7_RING_SQ_TAIL || reg == K7_RING_CQ_HEAD;
+    if (is_doorbell || reg == K7_RING_CONTROL)
+        rang_locked(index, is_doorbell && ring.submissions() != 0 && ring.completion_room() != 0, effects);
+}
+
+// Either the thread is parked, then it has nothing to do and the ringing thread serves; or it is called, and finds the
+// ring's bit before it parks.
+void Registers::rang_locked(unsigned index, bool anything_to_do, Effects &effects) {
+    rung_ |= 1u << index;
+    if (!anything_to_do)
+        return;
+    if (server_ != nullptr && serving_ == Serving::Nobody && !firmware_called_) {
+        serving_ = Serving::Doorbell;
+        effects.server = server_;
+    } else {
+        firmware_called_ = effects.call_firmware = true;
+    }
+}
+
+void Registers::end_doorbell(bool work_is_left) {
+    bool wake = false;
+    {
+        const std::scoped_lock lock(mutex_);
+        serving_ = Serving::Nobody;
+        firmware_called_ |= work_is_left;
+        wake = firmware_called_ || thread_waits_;
+    }
+    if (wake)
+        firmware_wake_.notify_one();
 }
 
 void Registers::write_mailbox(std::uint32_t offset, std::uint32_t value, Effects &effects) {
@@ -347,16 +378,33 @@ void Registers::answer_mailbox(Gate::Ticket event_ticket, k7_status status, std:
 
 // ---- Firmware -------------------------------------------------------------------------------------------------------
 
-std::uint64_t Registers::wait_doorbell(std::uint64_t seen, Clock::time_point deadline) {
-    std::unique_lock lock(mutex_);
-    firmware_wake_.wait_until(lock, deadline, [&] { return doorbells_ != seen; });
-    return doorbells_;
+void Registers::attach(DoorbellServer &server) {
+    const std::scoped_lock lock(mutex_);
+    server_ = &server;
+    serving_ = Serving::Thread;
 }
 
-void Registers::ring_doorbell() {
+void Registers::park(Clock::time_point deadline) {
+    std::unique_lock lock(mutex_);
+    const auto nobody_serves = [&] { return serving_ == Serving::Nobody; };
+    serving_ = Serving::Nobody;
+    firmware_wake_.wait_until(lock, deadline, [&] { return firmware_called_ && nobody_serves(); });
+    thread_waits_ = true;
+    firmware_wake_.wait(lock, nobody_serves);
+    thread_waits_ = firmware_called_ = false;
+    serving_ = Serving::Thread;
+}
+
+void Registers::detach() {
+    const std::scoped_lock lock(mutex_);
+    server_ = nullptr;
+    serving_ = Serving::Nobody;
+}
+
+void Registers::call_firmware() {
     {
         const std::scoped_lock lock(mutex_);
-        ++doorbells_;
+        firmware_called_ = true;
     }
     firmware_wake_.notify_one();
 }
@@ -364,11 +412,6 @@ void Registers::ring_doorbell() {
 RingRegisters Registers::ring(unsigned index) const {
     const std::scoped_lock lock(mutex_);
     return rings_.at(index);
-}
-
-void Registers::end_ring_dma(unsigned index) {
-    const std::scoped_lock lock(mutex_);
-    --rings_.at(index).dma_running;
 }
 
 } // namespace k7::card

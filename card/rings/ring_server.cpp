@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <bit>
 #include <string>
 
 namespace k7::card {
@@ -17,15 +18,20 @@ void RingServer::ring_failed(unsigned index, std::uint64_t epoch, const char *wh
 }
 
 void RingServer::fetch() {
-    for (unsigned index = 0; index < K7_RING_MAX; ++index)
-        fetch_ring(index);
+    for (std::uint32_t rung = card_.registers.take_rung(); rung != 0; rung &= rung - 1)
+        fetch_ring(static_cast<unsigned>(std::countr_zero(rung)));
+}
+
+void RingServer::forget(Queue &queue, const RingRegisters &ring) {
+    waiting_ -= static_cast<unsigned>(queue.requests.size());
+    queue = {.epoch = ring.epoch, .requests = {}, .running = 0, .unsignalled = 0, .vector = ring.vector};
 }
 
 void RingServer::fetch_ring(unsigned index) {
     Queue &queue = queues_[index];
     RingRegisters ring = card_.registers.ring(index);
     if (ring.epoch != queue.epoch)
-        queue = {.epoch = ring.epoch, .requests = {}, .running = 0, .unsignalled = 0, .vector = ring.vector};
+        forget(queue, ring);
     while (ring.enabled) {
         const auto pending = static_cast<std::uint32_t>(queue.requests.size()) + queue.running;
         const std::uint32_t room = ring.completion_room() - std::min(ring.completion_room(), pending);
@@ -36,16 +42,21 @@ void RingServer::fetch_ring(unsigned index) {
         std::array<k7_sqe, kFetchBatch> entries;
         const auto bytes = std::as_writable_bytes(std::span(entries).first(count));
         const std::uint64_t address = ring.sq_base + ring.sq_head * sizeof(k7_sqe);
-        const Dma result = ring_dma(index, ring.epoch, [&] { return card_.bus.read(ticket_, address, bytes); });
+        const std::uint32_t head = (ring.sq_head + count) & (ring.size - 1);
+        bool fetched = false;
+        const Dma result = ring_dma(
+            index, ring.epoch, [](RingRegisters &) {}, [&] { return card_.bus.read(ticket_, address, bytes); },
+            [&](RingRegisters &registers, Dma dma) {
+                fetched = dma == Dma::Done;
+                registers.sq_head = fetched ? head : registers.sq_head;
+                ring = registers;
+            });
         if (result == Dma::Failed)
             ring_failed(index, ring.epoch, "the submission ring cannot be read");
-        if (result != Dma::Done)
+        if (!fetched)
             return;
         for (std::uint32_t i = 0; i < count; ++i)
             accept(queue, {.ring = index, .ring_epoch = ring.epoch, .sqe = entries[i]});
-        ring.sq_head = (ring.sq_head + count) & (ring.size - 1);
-        if (!card_.registers.with_ring(index, ring.epoch, [&](RingRegisters &r) { r.sq_head = ring.sq_head; }))
-            return;
     }
 }
 
@@ -56,6 +67,7 @@ void RingServer::accept(Queue &queue, Request request) {
     else if (request.sqe.opcode == K7_CMD_CHANNEL_CLOSE)
         request.aborting = abort_channel(request.sqe.channel);
     queue.requests.push_back(request);
+    ++waiting_;
 }
 
 std::uint32_t RingServer::abort_tag(Queue &queue, std::uint32_t tag) {
@@ -79,18 +91,22 @@ std::uint32_t RingServer::abort_channel(std::uint32_t channel) {
     return count;
 }
 
-std::optional<Request> RingServer::next() {
-    for (unsigned i = 0; i < K7_RING_MAX; ++i) {
-        Queue &queue = queues_[turn_];
+const Request *RingServer::peek() {
+    if (waiting_ == 0)
+        return nullptr;
+    while (queues_[turn_].requests.empty())
         turn_ = (turn_ + 1) % K7_RING_MAX;
-        if (queue.requests.empty())
-            continue;
-        Request request = queue.requests.front();
-        queue.requests.pop_front();
-        ++queue.running;
-        return request;
-    }
-    return std::nullopt;
+    return &queues_[turn_].requests.front();
+}
+
+Request RingServer::take() {
+    Queue &queue = queues_[turn_];
+    const Request request = queue.requests.front();
+    queue.requests.pop_front();
+    --waiting_;
+    ++queue.running;
+    turn_ = (turn_ + 1) % K7_RING_MAX;
+    return request;
 }
 
 Dma RingServer::write_payload(const Request &request, std::span<const std::byte> payload) {
@@ -112,30 +128,29 @@ void RingServer::complete(const Request &request, const Completion &completion) 
 // The last word carries the phase bit and tells the driver that the rest is there, so it goes out last.
 bool RingServer::write_completion(const Request &request, const Completion &completion) {
     k7_cqe entry{};
-    std::uint64_t address = 0;
-    const bool enabled = card_.registers.with_ring(request.ring, request.ring_epoch, [&](RingRegisters &ring) {
-        entry.sq_head = static_cast<std::uint16_t>(ring.sq_head);
-        entry.phase = ring.phase ? K7_CQE_PHASE : 0;
-        address = ring.cq_base + ring.take_completion() * sizeof(k7_cqe);
-    });
-    if (!enabled)
-        return false;
     entry.tag = request.sqe.tag;
     entry.out_len = completion.out_len;
     entry.result = completion.result;
     entry.status = static_cast<std::uint16_t>(completion.status);
+    std::uint64_t address = 0;
+    const auto take_slot = [&](RingRegisters &ring) {
+        entry.sq_head = static_cast<std::uint16_t>(ring.sq_head);
+        entry.phase = ring.phase ? K7_CQE_PHASE : 0;
+        address = ring.cq_base + ring.take_completion() * sizeof(k7_cqe);
+    };
     const auto bytes = std::as_bytes(std::span(&entry, 1));
     constexpr std::size_t kLast = offsetof(k7_cqe, status);
-    const Dma result = ring_dma(request.ring, request.ring_epoch, [&] {
+    const auto write = [&] {
         const Dma body = card_.bus.write(ticket_, address, bytes.first(kLast));
         if (body != Dma::Done)
             return body;
         std::atomic_thread_fence(std::memory_order_release);
         return card_.bus.write(ticket_, address + kLast, bytes.subspan(kLast));
-    });
+    };
+    const Dma result = ring_dma(request.ring, request.ring_epoch, take_slot, write,
+                                [](RingRegisters &ring, Dma) { ring.written = ring.taken; });
     if (result == Dma::Failed)
         ring_failed(request.ring, request.ring_epoch, "the completion ring cannot be written");
-    card_.registers.with_ring(request.ring, request.ring_epoch, [](RingRegisters &ring) { ring.written = ring.taken; });
     return result == Dma::Done;
 }
 
