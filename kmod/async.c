@@ -46,11 +46,14 @@ int k7_file_check(struct k7_file *kf)
 
 static bool k7_file_try_enter(struct k7_file *kf)
 {
-	guard(spinlock_irq)(&kf->lock);
-	if (kf->used >= K7_IN_FLIGHT_MAX)
-		return false;
-	WRITE_ONCE(kf->used, kf->used + 1);
-	return true;
+	bool room;
+
+	spin_lock_irq(&kf->lock);
+	room = kf->used < K7_IN_FLIGHT_MAX;
+	if (room)
+		WRITE_ONCE(kf->used, kf->used + 1);
+	spin_unlock_irq(&kf->lock);
+	return room;
 }
 
 /**
@@ -189,11 +192,12 @@ static void k7_submit_enlist(struct k7_file *kf, struct list_head *batch)
 {
 	struct k7_request *req;
 
-	guard(spinlock_irq)(&kf->lock);
+	spin_lock_irq(&kf->lock);
 	list_for_each_entry(req, batch, node) {
 		list_add_tail(&req->file_node, &kf->live);
 		WRITE_ONCE(kf->in_flight, kf->in_flight + 1);
 	}
+	spin_unlock_irq(&kf->lock);
 }
 
 static void k7_submit_undo(struct k7_file *kf, struct list_head *batch)
@@ -269,12 +273,13 @@ static struct k7_request *k7_collect_take(struct k7_file *kf)
 {
 	struct k7_request *req;
 
-	guard(spinlock_irq)(&kf->lock);
+	spin_lock_irq(&kf->lock);
 	req = list_first_entry_or_null(&kf->done, struct k7_request, file_node);
 	if (req) {
 		list_del_init(&req->file_node);
 		WRITE_ONCE(kf->done_count, kf->done_count - 1);
 	}
+	spin_unlock_irq(&kf->lock);
 	return req;
 }
 

@@ -8,6 +8,7 @@
 #include <thread>
 #include <vector>
 
+#include "tests/kmod/disturb.hpp"
 #include "tests/kmod/groups.hpp"
 #include "tests/kmod/node.hpp"
 
@@ -15,7 +16,6 @@ namespace k7test {
 
 namespace {
 
-constexpr std::uint32_t kNobody = 65534;
 constexpr std::uint64_t kBadAddress = 0xdead0000;
 
 struct Ioctl {
@@ -28,6 +28,8 @@ constexpr std::array kIoctls = {
     Ioctl{"INFO", K7_IOC_INFO, sizeof(k7_ioc_info)},          Ioctl{"QUERY", K7_IOC_QUERY, sizeof(k7_ioc_query)},
     Ioctl{"REQUEST", K7_IOC_REQUEST, sizeof(k7_ioc_request)}, Ioctl{"ERASE", K7_IOC_ERASE, sizeof(k7_ioc_erase)},
     Ioctl{"RESET", K7_IOC_RESET, sizeof(k7_ioc_reset)},       Ioctl{"EVENT", K7_IOC_EVENT, sizeof(k7_ioc_event)},
+    Ioctl{"COMMANDS", K7_IOC_COMMANDS, sizeof(k7_ioc_commands)}, Ioctl{"CLAIM", K7_IOC_CLAIM, sizeof(k7_ioc_claim)},
+    Ioctl{"SUBMIT", K7_IOC_SUBMIT, sizeof(k7_ioc_submit)}, Ioctl{"COLLECT", K7_IOC_COLLECT, sizeof(k7_ioc_collect)},
 };
 
 /// A page of which only @p size bytes lie before unmapped memory.
@@ -53,7 +55,7 @@ class GuardedMemory {
 
 void test_unknown_numbers(Tap &tap, const Node &node) {
     std::array<std::byte, 256> memory{};
-    tap.result(-ENOTTY, node.call(_IOWR(K7HSM_IOC_MAGIC, 0x06, k7_ioc_info), memory.data()), "first free number");
+    tap.result(-ENOTTY, node.call(_IOWR(K7HSM_IOC_MAGIC, 0x0a, k7_ioc_info), memory.data()), "first free number");
     tap.result(-ENOTTY, node.call(_IOWR(K7HSM_IOC_MAGIC, 0xff, k7_ioc_info), memory.data()), "last number");
     tap.result(-ENOTTY, node.call(_IO(K7HSM_IOC_MAGIC, 0x00), memory.data()), "number without a direction");
     tap.result(-ENOTTY, node.call(_IOWR('t', 0x00, k7_ioc_info), memory.data()), "number of another magic");
@@ -260,19 +262,9 @@ void expect_refused(Tap &tap, const Node &node, int wanted, const std::string &w
     tap.result(wanted, node.erase(K7_ERASE_SMFS), "erase of the SMFS " + who);
     tap.result(wanted, node.reset(K7_RESET_FIRMWARE), "reset " + who);
     tap.result(wanted, node.reset(K7_RESET_BUS), "bus reset " + who);
+    tap.result(wanted, node.claim(K7_CLAIM_TAKE), "claim " + who);
+    tap.result(wanted, node.submit(Node::submission(K7_CMD_FM_DELETE)), "a submission of FM_DELETE " + who);
     tap.result(0, node.nop(), "but NOP works " + who);
-}
-
-/// Runs @p body in a child that has given up root. @return its number of failures
-template <typename Body>
-int as_nobody(Body body) {
-    const pid_t child = ::fork();
-    if (child == 0)
-        ::_exit(::setresgid(kNobody, kNobody, kNobody) != 0 || ::setresuid(kNobody, kNobody, kNobody) != 0 ? 99
-                                                                                                           : body());
-    int status = 0;
-    ::waitpid(child, &status, 0);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 98;
 }
 
 } // namespace

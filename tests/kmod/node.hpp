@@ -91,6 +91,57 @@ class Node {
         return send(nop);
     }
 
+    static k7_submission submission(std::uint32_t opcode, std::uint64_t user_data = 0, std::span<std::byte> reply = {},
+                                    std::uint32_t arg0 = 0) {
+        k7_submission submission{};
+        submission.opcode = opcode;
+        submission.user_data = user_data;
+        submission.arg[0] = arg0;
+        submission.out_addr = reinterpret_cast<std::uintptr_t>(reply.data());
+        submission.out_len = static_cast<std::uint32_t>(reply.size());
+        return submission;
+    }
+
+    static k7_ioc_submit submit_argument(std::span<const k7_submission> submissions) {
+        auto submit = sized<k7_ioc_submit>();
+        submit.submissions_addr = reinterpret_cast<std::uintptr_t>(submissions.data());
+        submit.count = static_cast<std::uint32_t>(submissions.size());
+        submit.entry_size = sizeof(k7_submission);
+        return submit;
+    }
+
+    /// @return how many were taken, or a negative errno
+    int submit(std::span<const k7_submission> submissions) const {
+        k7_ioc_submit submit = submit_argument(submissions);
+        const int result = call(K7_IOC_SUBMIT, &submit);
+        return result == 0 ? static_cast<int>(submit.count) : result;
+    }
+    int submit(const k7_submission &submission) const { return submit(std::span(&submission, 1)); }
+
+    static k7_ioc_collect collect_argument(std::span<k7_completion> room, std::uint32_t wait,
+                                           std::uint32_t timeout_ms = 30000) {
+        auto collect = sized<k7_ioc_collect>();
+        collect.completions_addr = reinterpret_cast<std::uintptr_t>(room.data());
+        collect.count = static_cast<std::uint32_t>(room.size());
+        collect.entry_size = sizeof(k7_completion);
+        collect.wait = wait;
+        collect.timeout_ms = timeout_ms;
+        return collect;
+    }
+
+    /// @return how many were collected, or a negative errno
+    int collect(std::span<k7_completion> room, std::uint32_t wait, std::uint32_t timeout_ms = 30000) const {
+        k7_ioc_collect collect = collect_argument(room, wait, timeout_ms);
+        const int result = call(K7_IOC_COLLECT, &collect);
+        return result == 0 ? static_cast<int>(collect.count) : result;
+    }
+
+    int claim(std::uint32_t action) const {
+        auto claim = sized<k7_ioc_claim>();
+        claim.action = action;
+        return call(K7_IOC_CLAIM, &claim);
+    }
+
     int reset(std::uint32_t kind, std::uint32_t mode = K7_MODE_OPERATIONAL, k7_ioc_reset *answer = nullptr) const {
         auto reset = sized<k7_ioc_reset>();
         reset.kind = kind;
@@ -124,8 +175,8 @@ class Node {
     }
 
     /// @return revents, 0 after the timeout
-    [[nodiscard]] short wait(int timeout_ms) const {
-        pollfd poller{fd_, POLLPRI, 0};
+    [[nodiscard]] short wait(int timeout_ms, short events = POLLPRI) const {
+        pollfd poller{fd_, events, 0};
         return ::poll(&poller, 1, timeout_ms) > 0 ? poller.revents : short{0};
     }
 
