@@ -2,6 +2,8 @@
 /*
  * Events, on their way from the card to open files.
  */
+#include <linux/freezer.h>
+
 #include "regs.h"
 
 /* Card and ABI use the same bits, so that nothing is translated on the way. */
@@ -108,8 +110,9 @@ int k7_event_wait(struct k7_file *kf, u32 mask, u32 timeout_ms, u32 *events)
 		/* Another thread may have been quicker: then wait on. */
 		if (*events || !left)
 			return 0;
-		left = wait_event_interruptible_timeout(kf->k7->wait,
-							k7_event_is_pending(kf, mask), left);
+		/* A suspend does not end the wait. */
+		left = wait_event_freezable_timeout(kf->k7->wait, k7_event_is_pending(kf, mask),
+						    left);
 		if (left < 0)
 			return -EINTR;
 	}
