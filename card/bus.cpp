@@ -6,7 +6,7 @@
 namespace k7::card {
 
 bool Bus::dma_fails() {
-    return faults_.active(FaultKind::LinkDown) || faults_.take(FaultKind::DmaError);
+    return faults_.link_down() || faults_.take(FaultKind::DmaError);
 }
 
 Dma Bus::read(Gate::Ticket ticket, std::uint64_t address, std::span<std::byte> bytes) {
@@ -32,7 +32,7 @@ void Bus::event_interrupt(Gate::Ticket ticket) {
 }
 
 void Bus::send(unsigned vector) {
-    if (!faults_.active(FaultKind::LinkDown) && !faults_.take(FaultKind::LoseIrq))
+    if (!faults_.link_down() && !faults_.take(FaultKind::LoseIrq))
         host_.interrupt(host_.opaque, vector);
 }
 

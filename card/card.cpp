@@ -4,13 +4,17 @@
 namespace k7::card {
 
 void Card::set_property(std::string_view name, std::string_view value) {
+    if (const auto sensor = Sensors::find(name))
+        return context_.sensors.set(*sensor, value);
     if (name != "fault")
         throw Error(K7_ST_BAD_FIELD, "property '" + std::string(name) + "' cannot be set on a running card");
     context_.faults.set(value);
     context_.registers.call_boot_loader(kFaults);
 }
 
-std::optional<std::string> Card::get_property(std::string_view name) const {
+std::optional<std::string> Card::get_property(std::string_view name) {
+    if (const auto sensor = Sensors::find(name))
+        return std::to_string(context_.sensors.value(*sensor));
     if (name == "fault")
         return context_.faults.text();
     if (name == "esn")

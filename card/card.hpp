@@ -28,7 +28,7 @@ class Card {
 
     /// @throws Error
     void set_property(std::string_view name, std::string_view value);
-    [[nodiscard]] std::optional<std::string> get_property(std::string_view name) const;
+    [[nodiscard]] std::optional<std::string> get_property(std::string_view name);
 
   private:
     Context context_;

@@ -12,6 +12,7 @@
 #include "card/fm_host/fm_log.hpp"
 #include "card/options.hpp"
 #include "card/registers/registers.hpp"
+#include "card/sensors.hpp"
 #include "card/store/store.hpp"
 
 namespace k7::card {
@@ -26,11 +27,14 @@ struct Context {
     Context(const k7card_host &host, const Options &given)
         : options(given), bus(host, faults), registers(bus, faults), store(given.store, given.store_size, given.esn) {
         faults.set(given.fault);
+        for (const auto &[sensor, value] : given.sensors)
+            sensors.set(sensor, value);
         registers.set_identity(store.esn(), store.last_fault_sequence());
     }
 
     const Options options;
     Faults faults;
+    Sensors sensors;
     Bus bus;
     Registers registers;
     Store store;

@@ -30,6 +30,13 @@ extern "C" {
 /** Bytes of BAR0. Accesses are 4 bytes wide and 4-byte aligned (include/k7/hw.h). */
 #define K7CARD_BAR0_SIZE 0x10000u
 
+/**
+ * Register of the INTx line (K7_REG_INTX): the host answers reads of it, because only
+ * the host knows which kind of interrupt is on. The card itself reads it as 0, or as
+ * all ones while its link is down.
+ */
+#define K7CARD_REG_INTX 0x48u
+
 /** Interrupt vectors: 0 for events, 1 + N for ring pair N. */
 #define K7CARD_VECTORS 17u
 
@@ -61,7 +68,7 @@ struct k7card_host {
     int (*dma_read)(void *opaque, uint64_t addr, void *buf, size_t len);
     /** Copy @p len bytes to bus address @p addr. Returns 0 or -1 as dma_read does. */
     int (*dma_write)(void *opaque, uint64_t addr, const void *buf, size_t len);
-    /** Raise MSI-X vector @p vector (0 .. K7CARD_VECTORS - 1). */
+    /** Raise vector @p vector (0 .. K7CARD_VECTORS - 1), by whichever kind of interrupt the host has. */
     void (*interrupt)(void *opaque, unsigned vector);
     /** First and last thing each card thread calls. May be NULL. */
     void (*thread_start)(void *opaque);
@@ -75,6 +82,9 @@ struct k7card_host {
  *   store   path of the store file, made when missing; "" keeps it in memory
  *   esn     electronic serial number XXXX-XXXX-XXXX (upper case hex); for a new
  *           store only: an existing store with another ESN is refused
+ *   temperature, core-voltage, battery-voltage
+ *           what the sensors show (millidegrees Celsius, millivolts), 0 for none;
+ *           settable while it runs
  *   fault   fault to play (see there), "none" for none; settable while it runs
  */
 struct k7card_property {
@@ -122,7 +132,7 @@ void k7card_mmio_write(struct k7card *card, uint64_t offset, uint32_t value, uns
 void k7card_reset(struct k7card *card, enum k7card_reset_kind kind);
 
 /**
- * Set a property of a running card (only `fault` can be).
+ * Set a property of a running card: `fault`, `temperature`, `core-voltage`, `battery-voltage`.
  * @return 0, or -1 with a one-line reason in @p error.
  */
 int k7card_set_property(struct k7card *card, const char *name, const char *value, char *error, size_t error_size);

@@ -62,6 +62,11 @@ Options parse_options(std::span<const k7card_property> properties) {
     for (const k7card_property &given : properties) {
         if (!given.name || !given.value)
             throw Error(K7_ST_BAD_FIELD, "a property without name or value");
+        if (const auto sensor = Sensors::find(given.name)) {
+            Sensors().set(*sensor, given.value);
+            options.sensors.emplace_back(*sensor, given.value);
+            continue;
+        }
         const auto property = std::find_if(kProperties.begin(), kProperties.end(),
                                            [&](const Property &known) { return known.name == given.name; });
         if (property == kProperties.end())

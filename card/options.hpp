@@ -8,8 +8,11 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "card/k7card.h"
+#include "card/sensors.hpp"
 #include "card/store/store.hpp"
 #include "k7/fm_abi.h"
 
@@ -19,7 +22,8 @@ struct Options {
     std::string store; ///< path; empty: in memory
     std::string esn;   ///< empty: made up, or the store's
     std::string fault = "none";
-    std::uint64_t fm_budget = K7_FM_BUDGET_DEFAULT; ///< instructions per call
+    std::vector<std::pair<Sensors::Index, std::string>> sensors; ///< checked; others show what a new card shows
+    std::uint64_t fm_budget = K7_FM_BUDGET_DEFAULT;              ///< instructions per call
     std::chrono::milliseconds watchdog{3000};
     std::uint64_t store_size = Store::kDefaultSize; ///< bytes
 

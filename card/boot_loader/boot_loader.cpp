@@ -7,7 +7,7 @@ namespace k7::card {
 
 using Clock = Registers::Clock;
 
-BootLoader::BootLoader(Context &card) : card_(card), power_on_(Clock::now()) {
+BootLoader::BootLoader(Context &card) : card_(card), storm_(card), power_on_(Clock::now()) {
     card_.registers.call_boot_loader(kReset);
     thread_ = std::thread([this] { run(); });
 }
@@ -34,10 +34,7 @@ void BootLoader::reset(k7card_reset_kind kind) {
 void BootLoader::run() {
     card_.bus.thread_start();
     while (true) {
-        std::optional<Clock::time_point> deadline;
-        if (firmware_ && !firmware_->ended())
-            deadline = Clock::now() + card_.options.watchdog_tick();
-        const unsigned attention = card_.registers.wait_boot(deadline);
+        const unsigned attention = card_.registers.wait_boot(next_look());
         if (attention & kQuit)
             break;
         try {
@@ -51,12 +48,22 @@ void BootLoader::run() {
     card_.bus.thread_stop();
 }
 
+std::optional<Clock::time_point> BootLoader::next_look() {
+    auto next = storm_.blow();
+    if (firmware_ && !firmware_->ended()) {
+        const Clock::time_point tick = Clock::now() + card_.options.watchdog_tick();
+        next = next ? std::min(*next, tick) : tick;
+    }
+    return next;
+}
+
 void BootLoader::look(unsigned attention) {
     if (attention & kReset)
         restart();
     if (attention & kFaults) {
         card_.registers.ring_doorbell(); // the firmware may have to hang, or to go on
         check_hardware();
+        storm_.begin();
     }
     if (attention & kMailbox)
         serve_mailbox();

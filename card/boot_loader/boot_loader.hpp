@@ -9,6 +9,7 @@
 #include <thread>
 #include <vector>
 
+#include "card/boot_loader/storm.hpp"
 #include "card/context.hpp"
 #include "card/firmware/firmware.hpp"
 #include "k7/payload.h"
@@ -42,7 +43,10 @@ class BootLoader {
     void halt_hung_firmware();
     void store_failed(const std::string &why, Gate::Ticket ticket);
 
+    [[nodiscard]] std::optional<Registers::Clock::time_point> next_look();
+
     Context &card_;
+    Storm storm_;
     std::unique_ptr<Firmware> firmware_;
     std::uint32_t boot_mode_ = K7_BOOT_MODE_OPERATIONAL;
     std::atomic<Registers::Clock::time_point> power_on_;

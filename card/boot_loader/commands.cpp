@@ -83,7 +83,6 @@ struct BootCommands {
         return to_bytes(identity);
     }
 
-    // Sensors read 0: a virtual card has none, and an invented value would be a lie.
     static Bytes state(BootLoader &boot, const MailboxCommand &, Gate::Ticket) {
         Context &card = boot.card_;
         const Status status = card.registers.status();
@@ -101,6 +100,9 @@ struct BootCommands {
         reply.faults = card.faults_since_power_on;
         reply.smfs_state = card.smfs_active ? K7_SMFS_ACTIVE : K7_SMFS_INACTIVE;
         reply.smfs_capacity = card.store.smfs_capacity();
+        reply.temperature_mc = static_cast<std::uint32_t>(card.sensors.value(Sensors::Temperature));
+        reply.core_mv = static_cast<std::uint32_t>(card.sensors.value(Sensors::CoreVoltage));
+        reply.battery_mv = static_cast<std::uint32_t>(card.sensors.value(Sensors::BatteryVoltage));
         if (status.state != K7_STATE_FAILED)
             put_totals(card.store, reply);
         return to_bytes(reply);

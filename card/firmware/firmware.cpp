@@ -126,9 +126,25 @@ void Firmware::execute(const Request &request) {
     }
 }
 
+// A fault. The firmware lives meanwhile, and can be stopped.
+void Firmware::play_slow() {
+    const std::chrono::milliseconds time(card_.faults.number(FaultKind::Slow));
+    if (time.count() == 0)
+        return;
+    rings_.flush();
+    const auto tick = card_.options.watchdog_tick();
+    const auto end = Registers::Clock::now() + time;
+    for (auto now = Registers::Clock::now(); now < end && !kill_ && card_.faults.active(FaultKind::Slow);
+         now = Registers::Clock::now()) {
+        card_.registers.beat();
+        card_.registers.wait_doorbell(card_.registers.doorbells(), std::min(end, now + tick));
+    }
+}
+
 void Firmware::run_command(const Request &request, Reply &reply) {
     if (request.aborted)
         throw Error(K7_ST_ABORTED, "aborted by the driver");
+    play_slow();
     const k7_sqe &sqe = request.sqe;
     const CommandEntry &entry = find_command(sqe.opcode);
     if (sqe.out_len > K7_PAYLOAD_MAX)

@@ -62,6 +62,7 @@ class Firmware {
     void start_up();
     void serve();
     void execute(const Request &request);
+    void play_slow();
     void run_command(const Request &request, Reply &reply);
     [[nodiscard]] std::span<const std::byte> read_request(const Request &request);
     void halt(k7_reason reason, k7_fault_report report);

@@ -3,7 +3,7 @@
  * The PCI shell of the k7hsm card: a thin PCIe endpoint over libk7card.so.
  *
  * The card's behaviour is all behind the C ABI of k7card.h. This file only turns
- * PCI into calls of that ABI and the card's callbacks into DMA, MSI-X and log
+ * PCI into calls of that ABI and the card's callbacks into DMA, interrupts and log
  * lines. It builds in QEMU 7.2 to 10.0; what differs between them is in the one
  * block of conditionals below.
  *
@@ -15,7 +15,9 @@
 
 #include "qemu/osdep.h"
 #include "qemu/bitops.h"
+#include "qemu/cutils.h"
 #include "qemu/error-report.h"
+#include "qemu/host-utils.h"
 #include "qemu/lockable.h"
 #include "qemu/log.h"
 #include "qemu/main-loop.h"
@@ -24,8 +26,10 @@
 #include "qemu/rcu.h"
 #include "qemu/thread.h"
 #include "qapi/error.h"
+#include "qapi/visitor.h"
 #include "exec/address-spaces.h"
 #include "exec/memory.h"
+#include "hw/pci/msi.h"
 #include "hw/pci/msix.h"
 #include "hw/pci/pci.h"
 #include "hw/pci/pci_bridge.h"
@@ -66,10 +70,15 @@ OBJECT_DECLARE_SIMPLE_TYPE(K7HsmState, K7_HSM)
 #define K7_BAR_REGISTERS 0
 #define K7_BAR_MSIX 2
 #define K7_PM_OFFSET 0x50
+#define K7_MSI_OFFSET 0x60
 #define K7_PCIE_OFFSET 0x80
 #define K7_AER_OFFSET 0x100
 
 #define K7_TEXT_SIZE 256 /* bytes for a property value or an error line of the card */
+
+/* Properties that show what the card's sensors read; integers here, text in the card's ABI. */
+static const char *const k7_sensors[] = { "temperature", "core-voltage", "battery-voltage" };
+#define K7_SENSORS ARRAY_SIZE(k7_sensors)
 
 /* A transfer that a card thread wants done under the BQL, and waits for. */
 typedef struct K7Transfer {
@@ -91,6 +100,7 @@ struct K7HsmState {
 
     /* What card threads left for the bottom half, which runs under the BQL. */
     QEMUBH *bottom_half;
+    uint32_t intx; /* K7CARD_REG_INTX; under the BQL */
     unsigned long raised[BITS_TO_LONGS(K7CARD_VECTORS)];
     QSIMPLEQ_HEAD(, K7Transfer) transfers; /* under transfer_lock, as are the next two */
     QemuCond transfer_done;
@@ -102,7 +112,11 @@ struct K7HsmState {
     char *store;
     char *esn;
     char *initial_fault; /* set before the card was switched on; played again at every power-on */
+    char *initial_sensors[K7_SENSORS];
     uint32_t vectors;
+    bool msix;
+    bool msi;
+    bool has_intx;
 };
 
 /* What the card asks of its host (any thread, no BQL). */
@@ -220,7 +234,7 @@ static void k7_interrupt(void *opaque, unsigned vector)
 {
     K7HsmState *s = opaque;
 
-    if (vector < s->vectors) {
+    if (vector < K7CARD_VECTORS) {
         set_bit_atomic(vector, s->raised);
         qemu_bh_schedule(s->bottom_half);
     }
@@ -301,17 +315,46 @@ static void k7_accept_transfers(K7HsmState *s)
     qatomic_set(&s->behind_iommu, pci_device_iommu_address_space(pdev) != &address_space_memory);
 }
 
+/* By the kind that the guest has enabled; the PCI core sees to masks and to the bit that disables INTx. */
+static void k7_send_interrupt(K7HsmState *s, unsigned vector)
+{
+    PCIDevice *pdev = PCI_DEVICE(s);
+
+    if (msix_enabled(pdev)) {
+        if (vector < s->vectors) {
+            msix_notify(pdev, vector);
+        }
+    } else if (msi_enabled(pdev)) {
+        msi_notify(pdev, vector % msi_nr_vectors_allocated(pdev));
+    } else if (s->has_intx) {
+        s->intx |= 1u << vector;
+        pci_set_irq(pdev, 1);
+    }
+}
+
 static void k7_send_interrupts(K7HsmState *s)
 {
     unsigned vector;
 
-    for (vector = 0; vector < s->vectors; vector++) {
+    for (vector = 0; vector < K7CARD_VECTORS; vector++) {
         unsigned long bit = BIT_MASK(vector);
 
         if (qatomic_fetch_and(&s->raised[BIT_WORD(vector)], ~bit) & bit) {
-            msix_notify(PCI_DEVICE(s), vector);
+            k7_send_interrupt(s, vector);
         }
     }
+}
+
+/* A read of K7CARD_REG_INTX. With MSI or MSI-X on there is nothing in it: see k7_config_write(). */
+static uint32_t k7_take_intx(K7HsmState *s)
+{
+    uint32_t vectors = s->intx;
+
+    s->intx = 0;
+    if (s->has_intx) {
+        pci_set_irq(PCI_DEVICE(s), 0);
+    }
+    return vectors;
 }
 
 static void k7_bottom_half(void *opaque)
@@ -327,6 +370,7 @@ static void k7_forget_interrupts(K7HsmState *s)
     for (word = 0; word < ARRAY_SIZE(s->raised); word++) {
         qatomic_set(&s->raised[word], 0);
     }
+    k7_take_intx(s);
 }
 
 /* A vCPU that waited for the BQL while the card was switched off still gets here: no card reads as all ones. */
@@ -334,7 +378,10 @@ static uint64_t k7_register_read(void *opaque, hwaddr offset, unsigned size)
 {
     K7HsmState *s = opaque;
 
-    return s->card ? k7card_mmio_read(s->card, offset, size) : UINT32_MAX;
+    uint32_t value = s->card ? k7card_mmio_read(s->card, offset, size) : UINT32_MAX;
+
+    /* Of the INTx register the card knows only whether it can be reached. */
+    return offset == K7CARD_REG_INTX && value != UINT32_MAX ? k7_take_intx(s) : value;
 }
 
 static void k7_register_write(void *opaque, hwaddr offset, uint64_t value, unsigned size)
@@ -410,9 +457,14 @@ static void k7_reset(DeviceState *dev)
 
 static void k7_config_write(PCIDevice *pdev, uint32_t address, uint32_t value, int len)
 {
+    K7HsmState *s = K7_HSM(pdev);
+
     pci_default_write_config(pdev, address, value, len);
     pcie_aer_write_config(pdev, address, value, len);
     pcie_cap_flr_write_config(pdev, address, value, len);
+    if (msix_enabled(pdev) || msi_enabled(pdev)) {
+        k7_take_intx(s);
+    }
 }
 
 static bool k7_add_pm(PCIDevice *pdev, Error **errp)
@@ -437,11 +489,21 @@ static bool k7_add_pcie(PCIDevice *pdev, Error **errp)
     return pcie_aer_init(pdev, PCI_ERR_VER, K7_AER_OFFSET, PCI_ERR_SIZEOF, errp) >= 0;
 }
 
+static bool k7_add_msi(K7HsmState *s, Error **errp)
+{
+    unsigned messages = pow2ceil(s->vectors); /* MSI knows powers of two only, up to 32 */
+
+    return !s->msi || msi_init(PCI_DEVICE(s), K7_MSI_OFFSET, messages, true, true, errp) >= 0;
+}
+
 static bool k7_add_msix(K7HsmState *s, Error **errp)
 {
     PCIDevice *pdev = PCI_DEVICE(s);
     unsigned vector;
 
+    if (!s->msix) {
+        return true;
+    }
     if (msix_init_exclusive_bar(pdev, s->vectors, K7_BAR_MSIX, errp) < 0) {
         return false;
     }
@@ -464,8 +526,9 @@ static bool k7_create_card(K7HsmState *s, Error **errp)
         .thread_stop = k7_thread_stop,
         .log = k7_log,
     };
-    struct k7card_property properties[2];
+    struct k7card_property properties[2 + K7_SENSORS];
     size_t count = 0;
+    unsigned sensor;
     char reason[K7_TEXT_SIZE] = "";
 
     if (s->store) {
@@ -473,6 +536,11 @@ static bool k7_create_card(K7HsmState *s, Error **errp)
     }
     if (s->esn) {
         properties[count++] = (struct k7card_property){ "esn", s->esn };
+    }
+    for (sensor = 0; sensor < K7_SENSORS; sensor++) {
+        if (s->initial_sensors[sensor]) {
+            properties[count++] = (struct k7card_property){ k7_sensors[sensor], s->initial_sensors[sensor] };
+        }
     }
     s->card = k7card_create(&host, properties, count, reason, sizeof(reason));
     if (!s->card) {
@@ -503,6 +571,7 @@ static void k7_exit(PCIDevice *pdev)
     k7_switch_off(s);
     qemu_bh_delete(s->bottom_half);
     msix_uninit_exclusive_bar(pdev);
+    msi_uninit(pdev);
     if (pdev->exp.exp_cap) {
         pcie_aer_exit(pdev);
         pcie_cap_exit(pdev);
@@ -525,7 +594,8 @@ static void k7_realize(PCIDevice *pdev, Error **errp)
     memory_region_init_io(&s->registers, OBJECT(s), &k7_register_ops, s, TYPE_K7_HSM, K7CARD_BAR0_SIZE);
     pci_register_bar(pdev, K7_BAR_REGISTERS, PCI_BASE_ADDRESS_SPACE_MEMORY | PCI_BASE_ADDRESS_MEM_TYPE_64,
                      &s->registers);
-    if (k7_add_pm(pdev, &error) && k7_add_pcie(pdev, &error) && k7_add_msix(s, &error) &&
+    pci_config_set_interrupt_pin(pdev->config, s->has_intx ? 1 : 0); /* 1: INTA */
+    if (k7_add_pm(pdev, &error) && k7_add_pcie(pdev, &error) && k7_add_msi(s, &error) && k7_add_msix(s, &error) &&
         k7_create_card(s, &error)) {
         k7_play_initial_fault(s, &error);
     }
@@ -535,7 +605,7 @@ static void k7_realize(PCIDevice *pdev, Error **errp)
     }
 }
 
-/* `fault` can be set before the card is made (-device k7-hsm,fault=...) and while it runs (qom-set). */
+/* `fault` and the sensors can be set before the card is made (-device k7-hsm,fault=...) and while it runs (qom-set). */
 
 static char *k7_get_fault(Object *obj, Error **errp)
 {
@@ -565,6 +635,42 @@ static void k7_set_fault(Object *obj, const char *value, Error **errp)
     }
 }
 
+static void k7_get_sensor(Object *obj, Visitor *visitor, const char *name, void *opaque, Error **errp)
+{
+    K7HsmState *s = K7_HSM(obj);
+    const char *initial = s->initial_sensors[(const char *const *)opaque - k7_sensors];
+    char text[K7_TEXT_SIZE] = "0";
+    int64_t value;
+
+    if (s->card) {
+        k7card_get_property(s->card, name, text, sizeof(text));
+    } else if (initial) {
+        pstrcpy(text, sizeof(text), initial);
+    }
+    value = g_ascii_strtoll(text, NULL, 10);
+    visit_type_int(visitor, name, &value, errp);
+}
+
+static void k7_set_sensor(Object *obj, Visitor *visitor, const char *name, void *opaque, Error **errp)
+{
+    K7HsmState *s = K7_HSM(obj);
+    char **initial = &s->initial_sensors[(const char *const *)opaque - k7_sensors];
+    char reason[K7_TEXT_SIZE] = "";
+    g_autofree char *text = NULL;
+    int64_t value;
+
+    if (!visit_type_int(visitor, name, &value, errp)) {
+        return;
+    }
+    text = g_strdup_printf("%" PRId64, value);
+    if (!s->card) {
+        g_free(*initial);
+        *initial = g_steal_pointer(&text);
+    } else if (k7card_set_property(s->card, name, text, reason, sizeof(reason))) {
+        error_setg(errp, "%s", reason);
+    }
+}
+
 static void k7_instance_init(Object *obj)
 {
     K7HsmState *s = K7_HSM(obj);
@@ -577,16 +683,23 @@ static void k7_instance_init(Object *obj)
 static void k7_instance_finalize(Object *obj)
 {
     K7HsmState *s = K7_HSM(obj);
+    unsigned sensor;
 
     qemu_cond_destroy(&s->transfer_done);
     qemu_mutex_destroy(&s->transfer_lock);
     g_free(s->initial_fault);
+    for (sensor = 0; sensor < K7_SENSORS; sensor++) {
+        g_free(s->initial_sensors[sensor]);
+    }
 }
 
 static K7_CONST Property k7_properties[] = {
     DEFINE_PROP_STRING("store", K7HsmState, store),
     DEFINE_PROP_STRING("esn", K7HsmState, esn),
     DEFINE_PROP_UINT32("vectors", K7HsmState, vectors, K7CARD_VECTORS),
+    DEFINE_PROP_BOOL("msix", K7HsmState, msix, true),
+    DEFINE_PROP_BOOL("msi", K7HsmState, msi, true),
+    DEFINE_PROP_BOOL("intx", K7HsmState, has_intx, true),
     K7_PROPERTIES_END
 };
 
@@ -600,6 +713,7 @@ static void k7_class_init(ObjectClass *class, void *data)
 {
     DeviceClass *dc = DEVICE_CLASS(class);
     PCIDeviceClass *pc = PCI_DEVICE_CLASS(class);
+    unsigned sensor;
 
     pc->realize = k7_realize;
     pc->exit = k7_exit;
@@ -618,6 +732,12 @@ static void k7_class_init(ObjectClass *class, void *data)
     device_class_set_props(dc, k7_properties);
     object_class_property_add_str(class, "fault", k7_get_fault, k7_set_fault);
     object_class_property_set_description(class, "fault", "fault to play, 'none' for none");
+    for (sensor = 0; sensor < K7_SENSORS; sensor++) {
+        object_class_property_add(class, k7_sensors[sensor], "int", k7_get_sensor, k7_set_sensor, NULL,
+                                  (void *)&k7_sensors[sensor]);
+        object_class_property_set_description(class, k7_sensors[sensor],
+                                              "what the sensor shows (millidegrees Celsius or millivolts), 0: none");
+    }
 }
 
 static const TypeInfo k7_type = {

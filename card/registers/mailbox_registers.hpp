@@ -57,6 +57,14 @@ class MailboxRegisters {
         status_ = static_cast<std::uint32_t>(command_.tag) << 16 | static_cast<std::uint32_t>(status);
     }
 
+    /// A fault: answer as if to another command.
+    void change_tag() { status_ ^= 1u << 16; }
+    /// A fault: @p length is not looked at.
+    void replace_reply(std::uint32_t length, const std::array<std::byte, K7_MB_DATA_BYTES> &data) {
+        length_ = length;
+        data_ = data;
+    }
+
   private:
     MailboxCommand command_;
     std::array<std::uint32_t, 4> args_{};

@@ -5,8 +5,12 @@
 #include <bit>
 #include <cstdio>
 
+#include "card/k7card.h"
+#include "card/registers/lies.hpp"
+
 namespace k7::card {
 
+static_assert(K7CARD_REG_INTX == K7_REG_INTX);
 static_assert(std::endian::native == std::endian::little, "registers and rings are little endian");
 
 namespace {
@@ -38,7 +42,7 @@ std::string_view state_name(std::uint32_t state) {
 // ---- The bus --------------------------------------------------------------------------------------------------------
 
 std::uint32_t Registers::read(std::uint64_t offset, unsigned size) {
-    if (faults_.active(FaultKind::LinkDown))
+    if (faults_.link_down())
         return 0xffffffff;
     if (size != 4 || offset % 4 != 0 || offset >= K7_BAR0_BYTES) {
         bus_.guest_error(at_offset("read that is not an aligned 32-bit word of BAR0", offset));
@@ -52,7 +56,7 @@ std::uint32_t Registers::read(std::uint64_t offset, unsigned size) {
     }
     if (!guest_error.empty())
         bus_.guest_error(guest_error);
-    return value;
+    return falsify_register(faults_, static_cast<std::uint32_t>(offset), value);
 }
 
 std::uint32_t Registers::read_locked(std::uint32_t offset, std::string &guest_error) const {
@@ -92,6 +96,8 @@ std::optional<std::uint32_t> Registers::read_identity(std::uint32_t offset) cons
         return event_status_;
     case K7_REG_EVENT_MASK:
         return event_mask_;
+    case K7_REG_INTX: // the host of the card has the line, and the answer
+        return 0;
     default:
         break;
     }
@@ -120,7 +126,7 @@ std::optional<std::uint32_t> Registers::read_mailbox(std::uint32_t offset) const
 }
 
 void Registers::write(std::uint64_t offset, std::uint32_t value, unsigned size) {
-    if (faults_.active(FaultKind::LinkDown))
+    if (faults_.link_down())
         return;
     if (size != 4 || offset % 4 != 0 || offset >= K7_BAR0_BYTES)
         return bus_.guest_error(at_offset("write that is not an aligned 32-bit word of BAR0", offset));
@@ -142,6 +148,7 @@ void Registers::write(std::uint64_t offset, std::uint32_t value, unsigned size) 
 }
 
 void Registers::write_locked(std::uint32_t offset, std::uint32_t value, Effects &effects) {
+    stick_ring(faults_, rings_, offset, value);
     if (is_ring(offset)) {
         effects.guest_error = rings_[(offset - K7_REG_RING(0)) / kRingBytes].write(offset % kRingBytes, value,
                                                                                    firmware_state(status_.state));
@@ -150,7 +157,8 @@ void Registers::write_locked(std::uint32_t offset, std::uint32_t value, Effects 
             effects.doorbell = true;
         }
     } else if (offset == K7_REG_EVENT_STATUS) {
-        event_status_ &= ~value;
+        if ((event_status_ & value) == 0 || !faults_.take(FaultKind::StormEvents))
+            event_status_ &= ~value;
         effects.interrupt = (event_status_ & event_mask_) != 0;
     } else if (offset == K7_REG_EVENT_MASK) {
         event_mask_ = value & K7_EVENT_ALL;
@@ -273,7 +281,9 @@ void Registers::reset_locked(bool keep_mailbox) {
     for (RingRegisters &ring : rings_) {
         const std::uint64_t epoch = ring.epoch + 1;
         const unsigned dma_running = ring.dma_running; // its owner still counts it down
+        const bool stuck = ring.stuck && (keep_mailbox || faults_.active(FaultKind::StuckRingForever));
         ring = {};
+        ring.stuck = stuck;
         ring.epoch = epoch;
         ring.dma_running = dma_running;
     }
@@ -321,6 +331,7 @@ void Registers::answer_mailbox(Gate::Ticket event_ticket, k7_status status, std:
         if (event_ticket != ticket())
             return;
         mailbox_.end(status, reply);
+        falsify_answer(faults_, mailbox_);
         interrupt = raise_locked(K7_EVENT_MAILBOX);
     }
     if (interrupt)

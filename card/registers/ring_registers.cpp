@@ -38,7 +38,7 @@ std::uint32_t RingRegisters::read(std::uint32_t offset) const {
     case K7_RING_CONTROL:
         return enabled ? K7_RING_ENABLE : 0;
     case K7_RING_STATUS:
-        return (enabled || dma_running != 0 ? K7_RING_ENABLED : 0) | (error_ ? K7_RING_ERROR : 0);
+        return (in_use() ? K7_RING_ENABLED : 0) | (error_ ? K7_RING_ERROR : 0);
     case K7_RING_SQ_HEAD:
         return sq_head;
     case K7_RING_CQ_TAIL:
@@ -62,7 +62,7 @@ std::string RingRegisters::write(std::uint32_t offset, std::uint32_t value, bool
 }
 
 std::string RingRegisters::write_setup(std::uint32_t offset, std::uint32_t value) {
-    if (enabled || dma_running != 0)
+    if (in_use())
         return "a ring's setup was written while the ring is enabled";
     switch (offset) {
     case K7_RING_SQ_BASE_LO:
@@ -110,7 +110,7 @@ std::string RingRegisters::write_control(std::uint32_t value, bool firmware_runs
         error_ = false;
         return {};
     }
-    if (enabled || dma_running != 0)
+    if (in_use())
         return "a ring was enabled that is not disabled yet";
     std::string error = setup_error(firmware_runs);
     error_ = !error.empty();

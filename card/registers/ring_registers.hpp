@@ -29,6 +29,7 @@ class RingRegisters {
     std::uint32_t size = 0;
     std::uint32_t vector = 0;
     bool enabled = false;
+    bool stuck = false; ///< a fault: reads as ENABLED for good
 
     // Indices. Those of the driver are checked when they are written.
     std::uint32_t sq_tail = 0;
@@ -48,6 +49,7 @@ class RingRegisters {
     [[nodiscard]] std::uint32_t submissions() const { return (sq_tail - sq_head) & (size - 1); }
 
   private:
+    [[nodiscard]] bool in_use() const { return enabled || dma_running != 0 || stuck; }
     [[nodiscard]] std::string setup_error(bool firmware_runs) const;
     std::string write_control(std::uint32_t value, bool firmware_runs);
     std::string write_setup(std::uint32_t offset, std::uint32_t value);

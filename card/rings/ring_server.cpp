@@ -5,6 +5,8 @@
 #include <atomic>
 #include <string>
 
+#include "card/rings/lies.hpp"
+
 namespace k7::card {
 
 static_assert(sizeof(k7_sqe) == 64);
@@ -120,7 +122,11 @@ void RingServer::complete(const Request &request, const Completion &completion) 
     --queue.running;
     if (card_.faults.take(FaultKind::DropCompletion))
         return;
-    if (write_completion(request, completion) && ++queue.unsignalled >= kCoalesce)
+    const auto has_room = [&] {
+        return card_.registers.ring(request.ring).completion_room() >= queue.requests.size() + queue.running + 2;
+    };
+    const auto write = [&](const Request &told) { return write_completion(told, completion); };
+    if (tell_completion(card_.faults, request, has_room, write) && ++queue.unsignalled >= kCoalesce)
         flush();
 }
 
@@ -142,6 +148,7 @@ bool RingServer::write_completion(const Request &request, const Completion &comp
     entry.out_len = completion.out_len;
     entry.result = completion.result;
     entry.status = static_cast<std::uint16_t>(completion.status);
+    falsify_completion(card_.faults, request.sqe, entry);
     const auto bytes = std::as_bytes(std::span(&entry, 1));
     constexpr std::size_t kLast = offsetof(k7_cqe, status);
     const Dma result = ring_dma(request.ring, request.ring_epoch, [&] {
