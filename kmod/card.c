@@ -36,6 +36,14 @@ static const char *k7_name_of(const char * const *names, size_t count, u32 value
 	return value < count && names[value] ? names[value] : "unknown";
 }
 
+/* Is this the value of a STATE register, and not of something else? */
+bool k7_card_state_known(u32 state)
+{
+	u32 number = K7_STATE_GET(state);
+
+	return number < ARRAY_SIZE(k7_card_state_names) && k7_card_state_names[number];
+}
+
 /* Text for a STATE register value. */
 const char *k7_card_state_name(u32 state)
 {

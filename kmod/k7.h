@@ -365,6 +365,7 @@ static inline bool k7_going(const struct k7_device *k7)
 int k7_card_probe(struct k7_device *k7);
 int k7_card_read(struct k7_device *k7, struct k7_card_view *view);
 bool k7_card_runs(u32 state);
+bool k7_card_state_known(u32 state);
 void k7_card_identify(struct k7_device *k7);
 int k7_card_sync(struct k7_device *k7);
 int k7_card_wait_up(struct k7_device *k7, const u32 *old_generation, unsigned int timeout_ms);
