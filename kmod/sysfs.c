@@ -102,6 +102,12 @@ static ssize_t rings_show(struct device *dev, struct device_attribute *attr, cha
 }
 static DEVICE_ATTR_RO(rings);
 
+static ssize_t interrupts_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%s\n", k7_irq_kind(k7_of(dev)));
+}
+static DEVICE_ATTR_RO(interrupts);
+
 static struct attribute *k7_attrs[] = {
 	&dev_attr_esn.attr,
 	&dev_attr_model.attr,
@@ -114,6 +120,7 @@ static struct attribute *k7_attrs[] = {
 	&dev_attr_generation.attr,
 	&dev_attr_fault_sequence.attr,
 	&dev_attr_rings.attr,
+	&dev_attr_interrupts.attr,
 	NULL,
 };
 
