@@ -2,6 +2,8 @@
 /*
  * Events, on their way from the card to open files.
  */
+#include <linux/freezer.h>
+
 #include "regs.h"
 #include "trace.h"
 
@@ -109,8 +111,9 @@ int k7_event_wait(struct k7_file *kf, u32 mask, u32 timeout_ms, u32 *events)
 		/* Another thread may have been quicker: then wait on. */
 		if (*events || !left)
 			return 0;
-		left = wait_event_interruptible_timeout(kf->k7->wait,
-							k7_event_is_pending(kf, mask), left);
+		/* A suspend does not end the wait. */
+		left = wait_event_freezable_timeout(kf->k7->wait, k7_event_is_pending(kf, mask),
+						    left);
 		if (left < 0)
 			return -EINTR;
 	}

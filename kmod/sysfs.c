@@ -124,16 +124,9 @@ static ssize_t rings_show(struct device *dev, struct device_attribute *attr, cha
 }
 static DEVICE_ATTR_RO(rings);
 
-static const char *k7_interrupts_name(const struct pci_dev *pdev)
-{
-	if (pdev->msix_enabled)
-		return "msi-x";
-	return pdev->msi_enabled ? "msi" : "intx";
-}
-
 static ssize_t interrupts_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
-	return sysfs_emit(buf, "%s\n", k7_interrupts_name(k7_of(dev)->pdev));
+	return sysfs_emit(buf, "%s\n", k7_irq_kind(k7_of(dev)));
 }
 static DEVICE_ATTR_RO(interrupts);
 

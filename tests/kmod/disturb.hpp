@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Words for tests that do something to the card while it is in use. Faults are played by the card: a line "@qmp ..."
-// asks the runner of the guest tests for one.
+// Words of the tests that disturb a card: faults, calls that block in threads of their own, and taking the card away.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <chrono>
+#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -20,16 +21,22 @@
 
 namespace k7test {
 
-inline void set_fault(const Context &context, const std::string &fault) {
-    std::printf("@qmp qom-set {\"path\": \"%s\", \"property\": \"fault\", \"value\": \"%s\"}\n",
-                context.qom_path.c_str(), fault.c_str());
+/// Asks the runner of the guest tests to carry out a command of QEMU's control socket.
+inline void qmp(const std::string &command, const std::string &arguments) {
+    std::printf("@qmp %s %s\n", command.c_str(), arguments.c_str());
     std::fflush(stdout);
+}
+
+inline void set_fault(const Context &context, const std::string &fault) {
+    qmp("qom-set",
+        R"({"path": ")" + context.qom_path + R"(", "property": "fault", "value": ")" + fault + R"("})");
 }
 
 inline int counter(const Context &context, const std::string &name) {
     return std::atoi(first_line(context.sysfs + "/counters/" + name).c_str());
 }
 
+/// The guest cannot see when a fault is played: it gives the host a second.
 inline void settle() {
     std::this_thread::sleep_for(std::chrono::milliseconds(1000));
 }
@@ -92,16 +99,37 @@ inline void write_driver(const std::string &file, const std::string &address) {
     std::ofstream("/sys/bus/pci/drivers/k7hsm/" + file) << address << "\n";
 }
 
-/// Binds the card and finds out its name: it is a new one while anything holds on to the old.
-inline void bind(Context &context, const std::string &address) {
-    write_driver("bind", address);
-    const std::string folder = "/sys/bus/pci/devices/" + address + "/k7hsm";
-    if (!std::filesystem::exists(folder))
-        return;
-    for (const auto &entry : std::filesystem::directory_iterator(folder)) {
+inline void expect_dead_file(Tap &tap, const Node &node) {
+    k7_ioc_event event;
+    k7_ioc_query query;
+    k7_ioc_info info;
+
+    tap.result(0, node.info(info), "INFO still works");
+    tap.check(info.card_state == 0xffffffff && info.driver_state >= K7_DRIVER_DELETING, "and says that it is gone");
+    tap.result(-ENODEV, node.nop(), "REQUEST");
+    tap.result(-ENODEV, node.query(K7_QUERY_STATE, {}, query), "QUERY");
+    tap.result(-ENODEV, node.event(event, 0), "EVENT");
+    tap.result(-ENODEV, node.reset(K7_RESET_CARD), "RESET");
+    tap.result(-ENODEV, node.erase(K7_ERASE_FMS), "ERASE");
+    tap.check((node.wait(1000) & (POLLERR | POLLHUP)) == (POLLERR | POLLHUP), "poll()");
+}
+
+/// The name that the card has now: a new one while anything, an open file for example, holds on to the old one.
+/// @return false when it has none
+inline bool find_card(Context &context, const std::string &address) {
+    std::error_code none;
+    const std::filesystem::path folder = "/sys/bus/pci/devices/" + address + "/k7hsm";
+    for (const auto &entry : std::filesystem::directory_iterator(folder, none)) {
         context.node = "/dev/" + entry.path().filename().string();
         context.sysfs = "/sys/class/k7hsm/" + entry.path().filename().string();
+        return true;
     }
+    return false;
+}
+
+inline void bind(Context &context, const std::string &address) {
+    write_driver("bind", address);
+    (void)find_card(context, address);
 }
 
 inline void rebind(Context &context, const std::string &address) {

@@ -12,8 +12,6 @@
 #include <vector>
 
 #include "tests/kmod/disturb.hpp"
-#include "tests/kmod/groups.hpp"
-#include "tests/kmod/node.hpp"
 
 namespace k7test {
 
@@ -353,21 +351,6 @@ class Waiters {
     bool with_request_;
     Blocked request_;
 };
-
-void expect_dead_file(Tap &tap, const Node &node) {
-    k7_ioc_event event;
-    k7_ioc_query query;
-    k7_ioc_info info;
-
-    tap.result(0, node.info(info), "INFO still works");
-    tap.check(info.card_state == 0xffffffff && info.driver_state >= K7_DRIVER_DELETING, "and says that it is gone");
-    tap.result(-ENODEV, node.nop(), "REQUEST");
-    tap.result(-ENODEV, node.query(K7_QUERY_STATE, {}, query), "QUERY");
-    tap.result(-ENODEV, node.event(event, 0), "EVENT");
-    tap.result(-ENODEV, node.reset(K7_RESET_CARD), "RESET");
-    tap.result(-ENODEV, node.erase(K7_ERASE_FMS), "ERASE");
-    tap.check((node.wait(1000) & (POLLERR | POLLHUP)) == (POLLERR | POLLHUP), "poll()");
-}
 
 void unbind_with_waiters(Context &context, bool hung) {
     Tap &tap = context.tap;
