@@ -313,6 +313,8 @@ void k7_card_gone(struct k7_device *k7)
 	lockdep_assert_held(&k7->control);
 	if (!k7_set_state(k7, K7_DRIVER_DELETING))
 		return;
+	atomic_inc(&k7->counters.gone);
+	trace_k7_ladder(k7, "gone");
 	dev_err(&k7->dev, "the card is gone\n");
 	k7_card_note_gone(k7);
 	/* It must not wake up and write to memory that is somebody else's by then. */
@@ -321,44 +323,22 @@ void k7_card_gone(struct k7_device *k7)
 	k7_set_state(k7, K7_DRIVER_DEAD);
 }
 
-/* One register could be a glitch of the read; a card that answers nothing at all is gone. */
-static bool k7_card_is_gone(struct k7_device *k7)
-{
-	return !pci_channel_offline(k7->pdev) && k7_read(k7, K7_REG_STATE) == K7_GONE &&
-	       k7_read(k7, K7_REG_MAGIC) == K7_GONE;
-}
-
-static void k7_card_look(struct k7_device *k7)
-{
-	int err;
-
-	/* When its recovery fails, the PCI core tells nobody. */
-	if (k7->frozen_until && time_after(jiffies, k7->frozen_until))
-		k7_card_gone(k7);
-	/* A reset that is running looks after the card itself. */
-	if (k7_state(k7) != K7_DRIVER_LIVE)
-		return;
-	err = k7_card_sync(k7);
-	if (err == -ENODEV && k7_card_is_gone(k7)) {
-		k7_card_gone(k7);
-		return;
-	}
-	if (err)
-		dev_warn_ratelimited(&k7->dev, "the card does not take its rings: %d\n", err);
-	k7_rings_check(k7);
-	k7_channels_flush(k7);
-}
-
 /* The look at the card: after an event, when something is odd, and once a second. */
 void k7_card_work(struct work_struct *work)
 {
 	struct k7_device *k7 = container_of(to_delayed_work(work), struct k7_device, card_work);
 
+	unsigned long period = K7_HEALTH_PERIOD;
+
 	mutex_lock(&k7->control);
-	k7_card_look(k7);
+	k7_ladder_climb(k7);
+	if (k7_state(k7) == K7_DRIVER_LIVE)
+		k7_channels_flush(k7);
+	if (k7_irqs_poll(k7))
+		period = K7_STORM_PERIOD;
 	mutex_unlock(&k7->control);
 	if (!k7_going(k7))
-		queue_delayed_work(k7->wq, &k7->card_work, K7_HEALTH_PERIOD);
+		queue_delayed_work(k7->wq, &k7->card_work, period);
 }
 
 /* Have the card looked at now. From any context in which it cannot be unbound. */

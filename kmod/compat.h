@@ -6,6 +6,7 @@
 #ifndef K7_COMPAT_H
 #define K7_COMPAT_H
 
+#include <linux/pci.h>
 #include <linux/version.h>
 
 /* class.devnode takes a const device since 6.2. */
@@ -27,6 +28,11 @@
 #define K7_FW_UPLOAD_ERR_INVALID	FW_UPLOAD_ERR_FW_INVALID
 #else
 #define K7_FW_UPLOAD_ERR_INVALID	FW_UPLOAD_ERR_HW_ERROR
+#endif
+
+/* Renamed in 6.8. */
+#ifndef PCI_IRQ_INTX
+#define PCI_IRQ_INTX		PCI_IRQ_LEGACY
 #endif
 
 #endif /* K7_COMPAT_H */

@@ -151,13 +151,8 @@ void k7_describe_requests(struct seq_buf *text, struct k7_device *k7)
  */
 void k7_describe_counters(struct seq_buf *text, struct k7_device *k7)
 {
-#define K7_COUNTER(name) \
-	seq_buf_printf(text, #name "=%d\n", atomic_read(&k7->counters.name))
-
-	K7_COUNTER(completions_polled);
-	K7_COUNTER(timeouts);
-	K7_COUNTER(protocol_errors);
-	K7_COUNTER(cancelled);
-	K7_COUNTER(resets);
-#undef K7_COUNTER
+#define K7_COUNTER_LINE(name)	\
+	seq_buf_printf(text, #name "=%d\n", atomic_read(&k7->counters.name));
+	K7_COUNTERS(K7_COUNTER_LINE)
+#undef K7_COUNTER_LINE
 }

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Interrupts, and events on their way to open files.
+ * Events, on their way from the card to open files.
  */
+#include <linux/freezer.h>
+
 #include "regs.h"
-#include "trace.h"
 
 /* Card and ABI use the same bits, so that nothing is translated on the way. */
 static_assert(K7_EVENT_STATE == K7_EVENT_STATE_CHANGED);
@@ -29,10 +30,10 @@ void k7_event_mask(struct k7_device *k7, u32 mask)
 }
 
 /*
- * The card interrupts when its pending events become non-zero: unless all of them
- * are cleared here, there is no further interrupt.
+ * Take the events that the card has. It interrupts when its pending events become
+ * non-zero: unless all of them are cleared here, there is no further interrupt.
  */
-static void k7_event_collect(struct k7_device *k7)
+void k7_event_collect(struct k7_device *k7)
 {
 	u32 status, seen = 0;
 	unsigned int i;
@@ -52,32 +53,6 @@ static void k7_event_collect(struct k7_device *k7)
 	/* State and faults are posted when the rings have followed them. */
 	if (seen & K7_EVENTS_TO_LOOK_AT)
 		k7_card_kick(k7);
-}
-
-static void k7_interrupt_ring(struct k7_ring *ring)
-{
-	unsigned int count = k7_ring_reap(ring);
-
-	trace_k7_interrupt(ring, count);
-}
-
-/*
- * Message interrupts are nobody else's, so all are ours, also one for completions
- * that a polling waiter was quicker to take.
- */
-irqreturn_t k7_interrupt(int irq, void *data)
-{
-	struct k7_vector *vector = data;
-	struct k7_device *k7 = vector->k7;
-	unsigned int i;
-
-	for (i = 0; i < k7->ring_count; i++) {
-		if (k7->rings[i].vector == vector->index)
-			k7_interrupt_ring(&k7->rings[i]);
-	}
-	if (vector->index == K7_VECTOR_EVENTS)
-		k7_event_collect(k7);
-	return IRQ_HANDLED;
 }
 
 /**
@@ -135,8 +110,9 @@ int k7_event_wait(struct k7_file *kf, u32 mask, u32 timeout_ms, u32 *events)
 		/* Another thread may have been quicker: then wait on. */
 		if (*events || !left)
 			return 0;
-		left = wait_event_interruptible_timeout(kf->k7->wait,
-							k7_event_is_pending(kf, mask), left);
+		/* A suspend does not end the wait. */
+		left = wait_event_freezable_timeout(kf->k7->wait, k7_event_is_pending(kf, mask),
+						    left);
 		if (left < 0)
 			return -EINTR;
 	}

@@ -38,6 +38,7 @@
 #define K7_VECTORS_MAX		(1 + K7_RING_MAX)
 
 #define K7_HEALTH_PERIOD	HZ	/* how often the card is looked at, when nothing happens */
+#define K7_STORM_PERIOD		(HZ / 50)	/* ... and while an interrupt storms */
 #define K7_START_TIMEOUT_MS	10000	/* for the card to come up after a reset */
 #define K7_RING_STOP_TIMEOUT_MS	500	/* for a ring to show that it is disabled */
 
@@ -50,13 +51,24 @@ struct k7_card_view {
 	u32 fault_sequence;
 };
 
-/* Things that should not happen, for sysfs. */
+/* Things that should not happen, for sysfs and debugfs, which show whatever is in this list. */
+#define K7_COUNTERS(COUNTER)						\
+	COUNTER(completions_polled)	/* found without an interrupt */	\
+	COUNTER(timeouts)							\
+	COUNTER(protocol_errors)	/* the card broke a rule of the rings or the mailbox */ \
+	COUNTER(cancelled)		/* requests that a reset or a halt ended */ \
+	COUNTER(resets)							\
+	/* Rungs of the ladder that have no counter above. */		\
+	COUNTER(gone)							\
+	COUNTER(aer)							\
+	COUNTER(halted)							\
+	COUNTER(aborted)						\
+	COUNTER(timeout_resets)						\
+	COUNTER(irq_storms)
+
+#define K7_COUNTER_FIELD(name)	atomic_t name;
 struct k7_counters {
-	atomic_t completions_polled;	/* found without an interrupt */
-	atomic_t timeouts;
-	atomic_t protocol_errors;	/* the card broke a rule of the rings or the mailbox */
-	atomic_t cancelled;		/* requests that a reset or a halt ended */
-	atomic_t resets;
+	K7_COUNTERS(K7_COUNTER_FIELD)
 };
 
 /**
@@ -74,7 +86,9 @@ struct k7_counters {
  * @in_dma:	bus address of @in; mapped exactly while a ring slot holds the request
  * @out_dma:	likewise of @out
  * @tag:	tag on the ring; the low bits are the slot
+ * @expires:	jiffies after which whoever waits is told ETIMEDOUT; 0: nobody waits
  * @deadline:	jiffies after which the card is taken to be stuck
+ * @aborted:	the ladder has sent an abort for it, or it is one
  * @sent:	jiffies when it was submitted
  * @sent_ns:	the same in ns, for the trace event; 0: nobody looked then
  * @finished:	the fields below are final; they and this are written under the
@@ -102,7 +116,9 @@ struct k7_request {
 	dma_addr_t in_dma;
 	dma_addr_t out_dma;
 	u32 tag;
+	unsigned long expires;
 	unsigned long deadline;
+	bool aborted;
 	unsigned long sent;
 	u64 sent_ns;
 
@@ -143,6 +159,13 @@ struct k7_vector {
 	int irq;
 	bool requested;
 	char name[24];
+
+	/* The handler's, which looks for storms. */
+	unsigned long window;	/* jiffies when it began to count */
+	unsigned int interrupts;	/* since then */
+	u32 submissions;	/* requests sent until then */
+	bool masked;		/* for storming, until the work unmasks it ... */
+	unsigned long resume;	/* ... after these jiffies */
 };
 
 /**
@@ -169,6 +192,8 @@ struct k7_vector {
  * @control:	protects setting up and stopping of rings, and changes of @card
  * @card:	the card as it was last seen; read anywhere with READ_ONCE
  * @rings_stuck: a ring did not stop: its memory is the card's until a reset
+ * @bus_off:	bus mastering was taken from it, until all rings are seen to be stopped
+ * @next_reset:	jiffies before which the ladder starts no further reset
  * @reset_task:	the job's task, so that PCI callbacks of its own reset do nothing
  * @pci_reset:	state RESETTING belongs to the PCI callbacks
  * @frozen_until: jiffies until which AER has to recover the channel; 0: not frozen
@@ -218,6 +243,8 @@ struct k7_device {
 	struct mutex control;	/* rings' life, card */
 	struct k7_card_view card;
 	bool rings_stuck;
+	bool bus_off;
+	unsigned long next_reset;
 	struct task_struct *reset_task;
 	bool pci_reset;
 	unsigned long frozen_until;
@@ -369,6 +396,8 @@ const char *k7_card_state_name(u32 state);
 const char *k7_card_reason_name(u32 state);
 
 /* mailbox.c */
+int k7_mailbox_lock(struct k7_device *k7);
+void k7_mailbox_unlock(struct k7_device *k7);
 int k7_mailbox(struct k7_device *k7, struct k7_mailbox_call *call);
 int k7_mailbox_query(struct k7_device *k7, struct k7_mailbox_call *call);
 
@@ -377,8 +406,7 @@ int k7_rings_alloc(struct k7_device *k7);
 void k7_rings_free(struct k7_device *k7);
 int k7_rings_start(struct k7_device *k7, u32 generation);
 bool k7_rings_stop(struct k7_device *k7, int error);
-void k7_rings_check(struct k7_device *k7);
-bool k7_rings_overdue(struct k7_device *k7);
+void k7_rings_fail(struct k7_device *k7, int error);
 int k7_ring_submit(struct k7_ring *ring, struct k7_request *req);
 unsigned int k7_ring_reap(struct k7_ring *ring);
 bool k7_ring_has_space(struct k7_ring *ring);
@@ -396,8 +424,20 @@ void k7_request_unmap(struct k7_device *k7, struct k7_request *req);
 void k7_request_finish(struct k7_request *req, int error);
 int k7_request_run(struct k7_device *k7, struct k7_request *req, unsigned int timeout_ms);
 
+/* ladder.c */
+void k7_ladder_climb(struct k7_device *k7);
+int k7_request_late(struct k7_device *k7, struct k7_request *req, struct k7_ring *ring);
+
+/* irq.c */
+int k7_vectors_alloc(struct k7_device *k7);
+void k7_vectors_free(struct k7_device *k7);
+int k7_irqs_request(struct k7_device *k7);
+void k7_irqs_free(struct k7_device *k7);
+bool k7_irqs_poll(struct k7_device *k7);
+const char *k7_irq_kind(struct k7_device *k7);
+
 /* event.c */
-irqreturn_t k7_interrupt(int irq, void *data);
+void k7_event_collect(struct k7_device *k7);
 void k7_event_mask(struct k7_device *k7, u32 mask);
 void k7_event_post(struct k7_device *k7, u32 events);
 u32 k7_event_take(struct k7_file *kf, u32 mask);
@@ -408,7 +448,7 @@ struct k7_job *k7_job_alloc(struct k7_device *k7, enum k7_job_kind kind);
 void k7_job_put(struct k7_job *job);
 int k7_job_start(struct k7_job *job);
 int k7_job_run(struct k7_job *job);
-void k7_reset_after_timeout(struct k7_device *k7);
+bool k7_reset_after_timeout(struct k7_device *k7);
 bool k7_reset_begin(struct k7_device *k7);
 void k7_reset_end(struct k7_device *k7);
 

@@ -96,6 +96,31 @@ static int k7_mailbox_locked(struct k7_device *k7, struct k7_mailbox_call *call)
 }
 
 /**
+ * k7_mailbox_lock - have the mailbox, and the registers, for oneself
+ * @k7:		card
+ *
+ * A reset of the function holds this for as long as registers must not be read. So
+ * whoever waits here is told when the card is being removed.
+ *
+ * Return: 0, -EINTR or -ENODEV.
+ */
+int k7_mailbox_lock(struct k7_device *k7)
+{
+	bool locked = false;
+
+	if (wait_event_interruptible(k7->wait, k7_going(k7) ||
+				     (locked = mutex_trylock(&k7->mailbox_lock))))
+		return -EINTR;
+	return locked ? 0 : -ENODEV;
+}
+
+void k7_mailbox_unlock(struct k7_device *k7)
+{
+	mutex_unlock(&k7->mailbox_lock);
+	wake_up_all(&k7->wait);
+}
+
+/**
  * k7_mailbox - have the boot loader carry out a command
  * @k7:		card; the caller makes sure that it is not unbound meanwhile
  * @call:	command, and where the answer goes
@@ -105,12 +130,12 @@ static int k7_mailbox_locked(struct k7_device *k7, struct k7_mailbox_call *call)
  */
 int k7_mailbox(struct k7_device *k7, struct k7_mailbox_call *call)
 {
-	int err;
+	int err = k7_mailbox_lock(k7);
 
-	if (mutex_lock_interruptible(&k7->mailbox_lock))
-		return -EINTR;
+	if (err)
+		return err;
 	err = k7_mailbox_locked(k7, call);
-	mutex_unlock(&k7->mailbox_lock);
+	k7_mailbox_unlock(k7);
 	if (err == -ETIMEDOUT)
 		dev_warn_ratelimited(&k7->dev, "boot loader command %u not answered\n",
 				     call->opcode);

@@ -11,77 +11,6 @@
 
 #define K7_RECOVERY_TIMEOUT_MS	30000	/* for the PCI core to recover a frozen channel */
 
-/* ---- Interrupts ---- */
-
-static void k7_irqs_free(struct k7_device *k7)
-{
-	unsigned int i;
-
-	for (i = 0; i < k7->vector_count; i++) {
-		struct k7_vector *vector = &k7->vectors[i];
-
-		if (!vector->requested)
-			continue;
-		irq_set_affinity_and_hint(vector->irq, NULL);
-		free_irq(vector->irq, vector);
-		vector->requested = false;
-	}
-}
-
-static int k7_irq_request(struct k7_device *k7, unsigned int index)
-{
-	struct k7_vector *vector = &k7->vectors[index];
-	int err;
-
-	vector->k7 = k7;
-	vector->index = index;
-	vector->irq = pci_irq_vector(k7->pdev, index);
-	if (index == K7_VECTOR_EVENTS)
-		snprintf(vector->name, sizeof(vector->name), "k7pf%d-events", k7->index);
-	else
-		snprintf(vector->name, sizeof(vector->name), "k7pf%d-ring%u", k7->index, index - 1);
-	err = request_irq(vector->irq, k7_interrupt, 0, vector->name, vector);
-	if (err)
-		return err;
-	vector->requested = true;
-	/* Ring N serves CPU N: the answer comes where the waiter is. Failure costs time only. */
-	if (index && cpu_online(index - 1))
-		irq_set_affinity_and_hint(vector->irq, cpumask_of(index - 1));
-	return 0;
-}
-
-static int k7_irqs_request(struct k7_device *k7)
-{
-	unsigned int i;
-	int err;
-
-	for (i = 0; i < k7->vector_count; i++) {
-		err = k7_irq_request(k7, i);
-		if (err) {
-			k7_irqs_free(k7);
-			return err;
-		}
-	}
-	return 0;
-}
-
-/*
- * One vector for events and one for each ring. With fewer vectors there are fewer
- * rings; with a single one, events and the only ring share it.
- */
-static int k7_vectors_alloc(struct k7_device *k7)
-{
-	unsigned int rings = min_t(unsigned int, k7->ring_count, num_online_cpus());
-	int vectors;
-
-	vectors = pci_alloc_irq_vectors(k7->pdev, 1, 1 + rings, PCI_IRQ_MSIX);
-	if (vectors < 0)
-		return vectors;
-	k7->vector_count = vectors;
-	k7->ring_count = clamp_t(unsigned int, vectors - 1, 1, rings);
-	return 0;
-}
-
 /* ---- Probe ---- */
 
 static int k7_pci_enable(struct k7_device *k7)
@@ -92,6 +21,8 @@ static int k7_pci_enable(struct k7_device *k7)
 	err = pcim_enable_device(pdev);
 	if (err)
 		return dev_err_probe(&pdev->dev, err, "cannot enable the PCI function\n");
+	/* A card that a dead kernel has left running must not write to what is ours now. */
+	pci_clear_master(pdev);
 	if (pci_resource_len(pdev, K7_BAR_REGISTERS) < K7_BAR0_BYTES)
 		return dev_err_probe(&pdev->dev, -ENODEV, "BAR 0 is too small\n");
 	err = pcim_iomap_regions(pdev, BIT(K7_BAR_REGISTERS), K7_NAME);
@@ -221,7 +152,7 @@ static int k7_pci_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 fail_stop:
 	k7_set_state(k7, K7_DRIVER_DELETING);
 	k7_stop(k7);
-	pci_free_irq_vectors(pdev);
+	k7_vectors_free(k7);
 fail:
 	k7_pci_fail(k7);
 	return err;
@@ -230,8 +161,9 @@ fail:
 /* ---- Remove and shutdown ---- */
 
 /*
- * The order matters: nobody new, wake those who wait, see out those who are in
- * the hardware, stop the hardware. Open files stay, and get ENODEV from then on.
+ * The order matters: nobody new, see out those who are in the hardware, wake those
+ * who wait, and only then what may take its time: the node, jobs, the card. Open
+ * files stay, and get ENODEV from then on.
  */
 static void k7_pci_remove(struct pci_dev *pdev)
 {
@@ -239,13 +171,14 @@ static void k7_pci_remove(struct pci_dev *pdev)
 
 	/* Not allowed when the card was found gone: then all this was said already. */
 	k7_set_state(k7, K7_DRIVER_DELETING);
-	k7_visible_remove(k7);
-	k7_device_del(k7);
 	down_write(&k7->gate);
 	up_write(&k7->gate);
+	k7_rings_fail(k7, -ENODEV);
+	k7_visible_remove(k7);
+	k7_device_del(k7);
 	k7_stop(k7);
 	k7_fw_upload_remove(k7);
-	pci_free_irq_vectors(pdev);
+	k7_vectors_free(k7);
 	k7_set_state(k7, K7_DRIVER_DEAD);
 	put_device(&k7->dev);
 }
@@ -292,6 +225,7 @@ static void k7_pci_freeze(struct k7_device *k7)
 	mutex_lock(&k7->control);
 	k7->frozen_until = (jiffies + msecs_to_jiffies(K7_RECOVERY_TIMEOUT_MS)) | 1;
 	mutex_unlock(&k7->control);
+	k7_card_kick(k7);
 }
 
 static pci_ers_result_t k7_pci_error_detected(struct pci_dev *pdev, pci_channel_state_t channel)

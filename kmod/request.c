@@ -7,7 +7,6 @@
 #include <linux/slab.h>
 
 #include "regs.h"
-#include "trace.h"
 
 /* ---- Payloads ---- */
 
@@ -159,44 +158,6 @@ static int k7_request_send(struct k7_device *k7, struct k7_request *req, struct 
 	}
 }
 
-/*
- * Nothing came in time. In this order: gone, interrupt lost, firmware dead, stuck.
- * A caller in a hurry only loses patience: the card is reset when it is late by
- * the driver's own measure.
- */
-static int k7_request_late(struct k7_device *k7, struct k7_request *req, struct k7_ring *ring)
-{
-	u32 state;
-
-	guard(rwsem_read)(&k7->gate);
-	if (k7_going(k7))
-		return -ENODEV;
-	k7_ring_reap(ring);
-	if (completion_done(&req->done)) {
-		trace_k7_ladder(k7, "completion-polled");
-		atomic_inc(&k7->counters.completions_polled);
-		dev_warn_ratelimited(&k7->dev, "ring %u: completion polled\n", ring->index);
-		return 0;
-	}
-	if (k7_read_status(k7, K7_REG_STATE, &state)) {
-		trace_k7_ladder(k7, "card-gone");
-		k7_card_kick(k7);
-		return -ENODEV;
-	}
-	if (!k7_card_runs(state)) {
-		trace_k7_ladder(k7, "firmware-stopped");
-		k7_card_kick(k7);
-		return -ECANCELED;
-	}
-	atomic_inc(&k7->counters.timeouts);
-	dev_warn_ratelimited(&k7->dev, "command %#x of channel %u was not answered in time\n",
-			     req->opcode, req->channel);
-	trace_k7_ladder(k7, "timeout");
-	if (k7_rings_overdue(k7))
-		k7_reset_after_timeout(k7);
-	return -ETIMEDOUT;
-}
-
 /**
  * k7_request_run - send a request and wait for its answer
  * @k7:		card
@@ -213,6 +174,7 @@ int k7_request_run(struct k7_device *k7, struct k7_request *req, unsigned int ti
 	struct k7_ring *ring;
 	int err;
 
+	req->expires = (jiffies + timeout) | 1;
 	req->deadline = jiffies + msecs_to_jiffies(max(timeout_ms, k7_request_timeout(0)));
 	err = k7_request_send(k7, req, &ring, timeout);
 	if (err)

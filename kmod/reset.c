@@ -80,29 +80,39 @@ static bool k7_job_was_reset(const struct k7_job *job)
  * The PCI core's reset needs the device lock, which remove() has while it waits
  * for this job: so only ever try, and look whether the card is going.
  */
-static int k7_job_reset_pci(struct k7_job *job, int (*reset)(struct pci_dev *pdev))
+static int k7_job_try_reset_pci(struct k7_device *k7, int (*reset)(struct pci_dev *pdev))
 {
-	struct k7_device *k7 = job->k7;
 	unsigned long deadline = jiffies + msecs_to_jiffies(K7_PCI_LOCK_TIMEOUT_MS);
 	int err;
 
-	/* Registers are not to be read while the function is being reset. */
-	guard(mutex)(&k7->mailbox_lock);
 	for (;;) {
 		if (k7_going(k7))
 			return -ENODEV;
 		err = reset(k7->pdev);
 		if (err != -EAGAIN)
-			break;
+			return err;
 		if (time_after(jiffies, deadline))
 			return -EBUSY;
 		msleep(20);
 	}
+}
+
+static int k7_job_reset_pci(struct k7_job *job, int (*reset)(struct pci_dev *pdev))
+{
+	struct k7_device *k7 = job->k7;
+	int err;
+
+	/* Registers are not to be read while the function is being reset. */
+	err = k7_mailbox_lock(k7);
+	if (err)
+		return err;
+	err = k7_job_try_reset_pci(k7, reset);
 	/* The core has used up the saved state; an error may want one at any time. */
 	pci_save_state(k7->pdev);
 	/* A port that does not report its link makes the core complain after a good reset. */
 	if (err == -ENOTTY)
-		return k7_job_was_reset(job) ? 0 : -EOPNOTSUPP;
+		err = k7_job_was_reset(job) ? 0 : -EOPNOTSUPP;
+	k7_mailbox_unlock(k7);
 	return err;
 }
 
@@ -235,6 +245,7 @@ static void k7_job_work(struct work_struct *work)
 	k7_set_state(k7, K7_DRIVER_LIVE);
 	k7_event_post(k7, k7_job_types[job->kind].restarts ? K7_EVENT_RESET : 0);
 	complete_all(&job->done);
+	wake_up_all(&k7->wait);
 	k7_job_put(job);
 }
 
@@ -293,27 +304,35 @@ int k7_job_start(struct k7_job *job)
  */
 int k7_job_run(struct k7_job *job)
 {
+	struct k7_device *k7 = job->k7;
 	int err;
 
-	scoped_guard(rwsem_read, &job->k7->gate)
+	scoped_guard(rwsem_read, &k7->gate)
 		err = k7_job_start(job);
 	if (err)
 		return err;
-	if (wait_for_completion_interruptible(&job->done))
+	/* A reset that the PCI core is in the middle of is not waited for when the card goes. */
+	if (wait_event_interruptible(k7->wait, completion_done(&job->done) || k7_going(k7)))
 		return -EINTR;
-	return job->error;
+	return completion_done(&job->done) ? job->error : -ENODEV;
 }
 
-/* The firmware does not answer: restart it. gate or control is held. */
-void k7_reset_after_timeout(struct k7_device *k7)
+/*
+ * The firmware does not answer: restart it. gate or control is held.
+ *
+ * Return: false when that did not begin; the next look at the card comes here again.
+ */
+bool k7_reset_after_timeout(struct k7_device *k7)
 {
 	struct k7_job *job = k7_job_alloc(k7, K7_JOB_RESET_FIRMWARE);
+	int err;
 
 	if (!job)
-		return; /* the next look at the card comes here again */
+		return false;
 	job->escalate = true;
-	k7_job_start(job);
+	err = k7_job_start(job);
 	k7_job_put(job);
+	return !err;
 }
 
 /* ---- Resets of the PCI core ---- */

@@ -243,6 +243,38 @@ static int k7_ring_start_locked(struct k7_ring *ring, u32 generation)
 	return 0;
 }
 
+/* Nothing that the card was told of is safe until it says that it has stopped, or has no bus. */
+static void k7_bus_off(struct k7_device *k7)
+{
+	k7->bus_off = true;
+	pci_clear_master(k7->pdev);
+}
+
+/*
+ * Give a card the bus that lost it. What it was told of before may be somebody
+ * else's memory by now: no ring may run.
+ */
+static int k7_bus_on(struct k7_device *k7)
+{
+	unsigned int i;
+	u32 status;
+
+	if (!k7->bus_off)
+		return 0;
+	for (i = 0; i < k7->ring_count; i++) {
+		status = k7_ring_read(&k7->rings[i], K7_RING_STATUS);
+		if (status == K7_GONE)
+			return -ENODEV;
+		if (status & K7_RING_ENABLED)
+			return -EIO;
+	}
+	pci_set_master(k7->pdev);
+	/* This is what an error or a reset is to restore. */
+	pci_save_state(k7->pdev);
+	k7->bus_off = false;
+	return 0;
+}
+
 /**
  * k7_rings_start - set up all rings, unless they are up
  * @k7:		card whose firmware runs; control is held
@@ -260,6 +292,9 @@ int k7_rings_start(struct k7_device *k7, u32 generation)
 		return 0;
 	if (k7->rings_stuck)
 		return -EIO;
+	err = k7_bus_on(k7);
+	if (err)
+		return err;
 	for (i = 0; i < k7->ring_count; i++) {
 		struct k7_ring *ring = &k7->rings[i];
 
@@ -297,6 +332,21 @@ static void k7_ring_fail(struct k7_ring *ring, int error)
 	spin_unlock_irq(&ring->lock);
 }
 
+/**
+ * k7_rings_fail - wake all that wait for requests, whatever the card does
+ * @k7:		card, with or without rings
+ * @error:	negative errno that they get
+ *
+ * k7_rings_stop() has to follow: the memory is still the card's.
+ */
+void k7_rings_fail(struct k7_device *k7, int error)
+{
+	unsigned int i;
+
+	for (i = 0; k7->rings && i < k7->ring_count; i++)
+		k7_ring_fail(&k7->rings[i], error);
+}
+
 /* The card does not touch the ring and its requests any more: take all back. */
 static void k7_ring_clear(struct k7_ring *ring, int error)
 {
@@ -311,13 +361,14 @@ static void k7_ring_clear(struct k7_ring *ring, int error)
 	spin_unlock_irq(&ring->lock);
 }
 
-/* The card has stopped when it says so, when its firmware is dead, or when it is gone. */
+/* A card that reads as all ones may be gone, or lie: it is quiet when it has no bus. */
 static bool k7_ring_is_quiet(struct k7_ring *ring)
 {
 	u32 status = k7_ring_read(ring, K7_RING_STATUS);
 
-	return status == K7_GONE || !(status & K7_RING_ENABLED) ||
-	       !k7_card_runs(k7_read(ring->k7, K7_REG_STATE));
+	if (status == K7_GONE)
+		k7_bus_off(ring->k7);
+	return status == K7_GONE || !(status & K7_RING_ENABLED);
 }
 
 static bool k7_rings_wait_quiet(struct k7_device *k7)
@@ -348,7 +399,6 @@ static bool k7_rings_wait_quiet(struct k7_device *k7)
  */
 bool k7_rings_stop(struct k7_device *k7, int error)
 {
-	bool was_stuck = k7->rings_stuck;
 	unsigned int i;
 
 	lockdep_assert_held(&k7->control);
@@ -362,91 +412,12 @@ bool k7_rings_stop(struct k7_device *k7, int error)
 	k7->rings_stuck = !k7_rings_wait_quiet(k7);
 	if (k7->rings_stuck) {
 		dev_err(&k7->dev, "a ring does not stop: bus mastering is switched off\n");
-		pci_clear_master(k7->pdev);
+		k7_bus_off(k7);
 		return false;
 	}
 	for (i = 0; i < k7->ring_count; i++)
 		k7_ring_clear(&k7->rings[i], error);
-	if (was_stuck && !k7_going(k7))
-		pci_set_master(k7->pdev);
 	return true;
-}
-
-/* ---- Health ---- */
-
-/* When the request was sent that the card has had longest, and its deadline. */
-static bool k7_ring_oldest(struct k7_ring *ring, unsigned long *sent, unsigned long *deadline)
-{
-	unsigned int slot;
-	bool found = false;
-
-	if (!READ_ONCE(ring->in_flight))
-		return false;
-	spin_lock_irq(&ring->lock);
-	for (slot = 0; slot < ring->entries; slot++) {
-		struct k7_request *req = ring->slots[slot];
-
-		if (!req || (found && !time_before(req->sent, *sent)))
-			continue;
-		*sent = req->sent;
-		*deadline = req->deadline;
-		found = true;
-	}
-	spin_unlock_irq(&ring->lock);
-	return found;
-}
-
-/**
- * k7_rings_overdue - does the card seem to be stuck?
- * @k7:		card
- *
- * It is when the oldest request is past its deadline. That of a younger one tells
- * nothing: the card may be busy with an older one that was given more time.
- */
-bool k7_rings_overdue(struct k7_device *k7)
-{
-	unsigned long sent, deadline, oldest_sent = 0, oldest_deadline = 0;
-	bool found = false;
-	unsigned int i;
-
-	for (i = 0; i < k7->ring_count; i++) {
-		if (!k7_ring_oldest(&k7->rings[i], &sent, &deadline))
-			continue;
-		if (found && !time_before(sent, oldest_sent))
-			continue;
-		oldest_sent = sent;
-		oldest_deadline = deadline;
-		found = true;
-	}
-	return found && time_after_eq(jiffies, oldest_deadline);
-}
-
-/* Interrupts take microseconds: what lies here for long has lost its interrupt. */
-static void k7_ring_check(struct k7_ring *ring)
-{
-	unsigned long sent, deadline;
-
-	if (!k7_ring_oldest(ring, &sent, &deadline))
-		return;
-	if (time_before(jiffies, sent + K7_HEALTH_PERIOD / 2) || !k7_ring_reap(ring))
-		return;
-	atomic_inc(&ring->k7->counters.completions_polled);
-	dev_warn_ratelimited(&ring->k7->dev, "ring %u: completion polled\n", ring->index);
-}
-
-/**
- * k7_rings_check - look for lost interrupts and for requests that nobody answers
- * @k7:		card
- */
-void k7_rings_check(struct k7_device *k7)
-{
-	unsigned int i;
-
-	for (i = 0; i < k7->ring_count; i++)
-		k7_ring_check(&k7->rings[i]);
-	/* Whoever waited for it may have left long ago. */
-	if (k7_rings_overdue(k7))
-		k7_reset_after_timeout(k7);
 }
 
 /* ---- Memory ---- */

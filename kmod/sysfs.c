@@ -124,18 +124,11 @@ static ssize_t rings_show(struct device *dev, struct device_attribute *attr, cha
 }
 static DEVICE_ATTR_RO(rings);
 
-static const char *k7_interrupts_name(const struct pci_dev *pdev)
+static ssize_t irq_kind_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
-	if (pdev->msix_enabled)
-		return "msi-x";
-	return pdev->msi_enabled ? "msi" : "intx";
+	return sysfs_emit(buf, "%s\n", k7_irq_kind(k7_of(dev)));
 }
-
-static ssize_t interrupts_show(struct device *dev, struct device_attribute *attr, char *buf)
-{
-	return sysfs_emit(buf, "%s\n", k7_interrupts_name(k7_of(dev)->pdev));
-}
-static DEVICE_ATTR_RO(interrupts);
+static DEVICE_ATTR_RO(irq_kind);
 
 static struct attribute *k7_attrs[] = {
 	&dev_attr_esn.attr,
@@ -152,7 +145,7 @@ static struct attribute *k7_attrs[] = {
 	&dev_attr_generation.attr,
 	&dev_attr_fault_sequence.attr,
 	&dev_attr_rings.attr,
-	&dev_attr_interrupts.attr,
+	&dev_attr_irq_kind.attr,
 	NULL,
 };
 
@@ -165,20 +158,12 @@ static ssize_t _name##_show(struct device *dev, struct device_attribute *attr, c
 {											\
 	return sysfs_emit(buf, "%d\n", atomic_read(&k7_of(dev)->counters._name));	\
 }											\
-static DEVICE_ATTR_RO(_name)
+static DEVICE_ATTR_RO(_name);
+K7_COUNTERS(K7_COUNTER_ATTR)
 
-K7_COUNTER_ATTR(completions_polled);
-K7_COUNTER_ATTR(timeouts);
-K7_COUNTER_ATTR(protocol_errors);
-K7_COUNTER_ATTR(cancelled);
-K7_COUNTER_ATTR(resets);
-
+#define K7_COUNTER_ENTRY(_name)	&dev_attr_##_name.attr,
 static struct attribute *k7_counter_attrs[] = {
-	&dev_attr_completions_polled.attr,
-	&dev_attr_timeouts.attr,
-	&dev_attr_protocol_errors.attr,
-	&dev_attr_cancelled.attr,
-	&dev_attr_resets.attr,
+	K7_COUNTERS(K7_COUNTER_ENTRY)
 	NULL,
 };
 

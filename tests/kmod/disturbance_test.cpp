@@ -11,8 +11,7 @@
 #include <thread>
 #include <vector>
 
-#include "tests/kmod/groups.hpp"
-#include "tests/kmod/node.hpp"
+#include "tests/kmod/disturb.hpp"
 
 namespace k7test {
 
@@ -20,70 +19,6 @@ namespace {
 
 constexpr double kWakeMs = 100;     // unbinding wakes everybody within this
 constexpr std::size_t kCrowd = 400; // more than two rings hold
-
-void set_fault(const Context &context, const std::string &fault) {
-    std::printf("@qmp qom-set {\"path\": \"%s\", \"property\": \"fault\", \"value\": \"%s\"}\n",
-                context.qom_path.c_str(), fault.c_str());
-    std::fflush(stdout);
-}
-
-int counter(const Context &context, const std::string &name) {
-    return std::atoi(first_line(context.sysfs + "/counters/" + name).c_str());
-}
-
-void settle() {
-    std::this_thread::sleep_for(std::chrono::milliseconds(1000));
-}
-
-/// Back to a card that works, whatever a test has left behind.
-void restore(Context &context, const Node &node) {
-    set_fault(context, "none");
-    settle();
-    const bool up = eventually(15, [&] { return node.reset(K7_RESET_CARD) == 0; });
-    context.tap.check(up && node.state() == K7_STATE_OPERATIONAL && node.nop() == 0, "a card reset mends it");
-}
-
-/// Milliseconds on a clock that all threads share.
-double now() {
-    return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
-/// A call that blocks in a thread of its own, and when it came back.
-class Blocked {
-  public:
-    template <typename Call>
-    explicit Blocked(Call call)
-        : thread_([this, call] {
-              result_ = call();
-              done_at_ = now();
-              done_ = true;
-          }) {}
-    ~Blocked() { join(); }
-    Blocked(const Blocked &) = delete;
-    Blocked &operator=(const Blocked &) = delete;
-
-    [[nodiscard]] bool done() const { return done_; }
-    int result() {
-        join();
-        return result_;
-    }
-    /// Milliseconds between @p begin, a time of now(), and the return of the call.
-    double returned_after(double begin) {
-        join();
-        return done_at_ - begin;
-    }
-
-  private:
-    void join() {
-        if (thread_.joinable())
-            thread_.join();
-    }
-
-    std::atomic<bool> done_{false};
-    int result_ = 0;
-    double done_at_ = 0;
-    std::thread thread_;
-};
 
 } // namespace
 
@@ -387,14 +322,6 @@ void test_lost_completion(Context &context) {
 
 namespace {
 
-std::string pci_address(const Context &context) {
-    return std::filesystem::canonical(context.sysfs + "/device").filename().string();
-}
-
-void write_driver(const std::string &file, const std::string &address) {
-    std::ofstream("/sys/bus/pci/drivers/k7hsm/" + file) << address << "\n";
-}
-
 /// Threads that wait in each way there is, on files of their own.
 class Waiters {
   public:
@@ -424,33 +351,6 @@ class Waiters {
     bool with_request_;
     Blocked request_;
 };
-
-void expect_dead_file(Tap &tap, const Node &node) {
-    k7_ioc_event event;
-    k7_ioc_query query;
-    k7_ioc_info info;
-
-    tap.result(0, node.info(info), "INFO still works");
-    tap.check(info.card_state == 0xffffffff && info.driver_state >= K7_DRIVER_DELETING, "and says that it is gone");
-    tap.result(-ENODEV, node.nop(), "REQUEST");
-    tap.result(-ENODEV, node.query(K7_QUERY_STATE, {}, query), "QUERY");
-    tap.result(-ENODEV, node.event(event, 0), "EVENT");
-    tap.result(-ENODEV, node.reset(K7_RESET_CARD), "RESET");
-    tap.result(-ENODEV, node.erase(K7_ERASE_FMS), "ERASE");
-    tap.check((node.wait(1000) & (POLLERR | POLLHUP)) == (POLLERR | POLLHUP), "poll()");
-}
-
-/// Binds the card and finds out its name: it is a new one while anything holds on to the old.
-void bind(Context &context, const std::string &address) {
-    write_driver("bind", address);
-    const std::string folder = "/sys/bus/pci/devices/" + address + "/k7hsm";
-    if (!std::filesystem::exists(folder))
-        return;
-    for (const auto &entry : std::filesystem::directory_iterator(folder)) {
-        context.node = "/dev/" + entry.path().filename().string();
-        context.sysfs = "/sys/class/k7hsm/" + entry.path().filename().string();
-    }
-}
 
 void rebind(Context &context, const std::string &address) {
     set_fault(context, "none");

@@ -15,6 +15,7 @@ struct Group {
     const char *name;
     void (*run)(k7test::Context &context);
     bool faults; ///< needs a runner that carries out "@qmp" lines
+    bool asked = false; ///< runs only when it is named
 };
 
 constexpr Group kGroups[] = {
@@ -36,6 +37,12 @@ constexpr Group kGroups[] = {
     {"halt", k7test::test_halt, true},
     {"full-rings", k7test::test_full_rings, true},
     {"link-down", k7test::test_link_down, true},
+    {"removal", k7test::test_removal, true, true},
+    {"ladder", k7test::test_ladder, true, true},
+    {"resets-under-load", k7test::test_resets_under_load, false, true},
+    {"stray-bus-reset", k7test::test_stray_bus_reset, false, true},
+    {"errors-under-load", k7test::test_errors_under_load, true, true},
+    {"suspend-under-load", k7test::test_suspend_under_load, false, true},
 };
 
 int usage() {
@@ -81,7 +88,7 @@ int main(int argc, char **argv) {
     }
     context.sysfs = "/sys/class/k7hsm/" + context.node.substr(context.node.rfind('/') + 1);
     for (const Group &group : kGroups) {
-        if (chosen.empty() && (faults || !group.faults))
+        if (chosen.empty() && !group.asked && (faults || !group.faults))
             run(context, group);
     }
     for (const Group *group : chosen)

@@ -69,7 +69,7 @@ check 'echo replies it' fmcall -q a000 --in /tmp/payload --out /tmp/reply
 check 'as it was' cmp /tmp/payload /tmp/reply
 
 # The reply of slow comes after some seconds; echo waits behind it, with the payload.
-fmcall -q a0fa --text 300000000 >/dev/null &
+fmcall -q a0fa --text 490000000 >/dev/null &
 slow=$!
 waits() { grep 'opcode=FM_CALL' $debugfs/requests >/tmp/requests && [ "$(wc -l </tmp/requests)" = "$1" ]; }
 wait_for 'debugfs: a request is in flight' 5 waits 1

@@ -1,0 +1,369 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What the driver does when an answer does not come: the ladder, from a look at
+ * the card up to a reset of the function. docs/driver.md has the table.
+ *
+ * Whoever waits only looks, and goes when its own time is over; what is done
+ * about the card is decided by one, the workqueue, so that it happens once.
+ */
+#include <linux/slab.h>
+
+#include "regs.h"
+#include "trace.h"
+
+/* After an abort, for the request to come back. Also the time between rungs. */
+#define K7_ABORT_GRACE		HZ
+/* Aborts that a ring has in flight at most: a card that ignores them is not flooded. */
+#define K7_ABORTS_MAX		4
+/* Between two resets that nobody asked for. */
+#define K7_RESET_PAUSE		(5 * HZ)
+/* How long a waiter looks on while the PCI core recovers the channel. */
+#define K7_RECOVERY_WAIT	HZ
+#define K7_RECOVERY_WAITS	35
+
+/*
+ * Restarts the firmware; the job goes on to a reset of the function when that does
+ * not help. A card that nothing helps is not reset all the time. Return: true.
+ */
+static bool k7_ladder_reset(struct k7_device *k7)
+{
+	if (k7->next_reset && time_before(jiffies, k7->next_reset))
+		return true;
+	if (k7_reset_after_timeout(k7)) {
+		k7->next_reset = (jiffies + K7_RESET_PAUSE) | 1;
+		atomic_inc(&k7->counters.timeout_resets);
+		trace_k7_ladder(k7, "reset");
+	}
+	return true;
+}
+
+/* ---- Rung: gone ---- */
+
+/* One register could be a glitch of the read; a card that answers nothing at all is gone. */
+static bool k7_card_is_gone(struct k7_device *k7)
+{
+	return k7_read(k7, K7_REG_STATE) == K7_GONE && k7_read(k7, K7_REG_MAGIC) == K7_GONE;
+}
+
+/* When its recovery fails, the PCI core tells nobody. */
+static bool k7_recovery_failed(struct k7_device *k7)
+{
+	return k7->frozen_until && time_after(jiffies, k7->frozen_until);
+}
+
+static bool k7_rung_gone(struct k7_device *k7)
+{
+	bool gone = k7_recovery_failed(k7) || k7->pdev->error_state == pci_channel_io_perm_failure;
+
+	if (k7_going(k7))
+		return true;
+	/* A reset that is running looks after the card itself, and reads as all ones meanwhile. */
+	if (!gone && !pci_channel_offline(k7->pdev) && k7_state(k7) == K7_DRIVER_LIVE)
+		gone = k7_card_is_gone(k7);
+	if (gone)
+		k7_card_gone(k7);
+	return gone;
+}
+
+/* ---- Rung: the PCI core recovers the channel ---- */
+
+static bool k7_rung_recovery(struct k7_device *k7)
+{
+	if (!pci_channel_offline(k7->pdev))
+		return false;
+	atomic_inc(&k7->counters.aer);
+	trace_k7_ladder(k7, "recovery");
+	return true;
+}
+
+/* ---- Rung: the firmware does not run ---- */
+
+static bool k7_rung_halted(struct k7_device *k7)
+{
+	bool served = k7->rings[0].active;
+	int err;
+
+	if (k7_state(k7) != K7_DRIVER_LIVE)
+		return true;
+	err = k7_card_sync(k7);
+	if (err == -EIO)
+		dev_warn_ratelimited(&k7->dev, "the card does not take its rings: %d\n", err);
+	/* The job finds them stuck, too, and resets the function. */
+	if (k7->rings_stuck)
+		return k7_ladder_reset(k7);
+	/* All ones, but not everywhere: perhaps on its way out. The next look will tell. */
+	if (err == -ENODEV)
+		return true;
+	if (!served || k7_card_runs(k7->card.state))
+		return false;
+	atomic_inc(&k7->counters.halted);
+	trace_k7_ladder(k7, "halted");
+	return true;
+}
+
+/* ---- Rung: a lost interrupt ---- */
+
+/* When the request was sent that the card has had longest, and its deadline. */
+static bool k7_ring_oldest(struct k7_ring *ring, unsigned long *sent, unsigned long *deadline)
+{
+	unsigned int slot;
+	bool found = false;
+
+	if (!READ_ONCE(ring->in_flight))
+		return false;
+	spin_lock_irq(&ring->lock);
+	for (slot = 0; slot < ring->entries; slot++) {
+		struct k7_request *req = ring->slots[slot];
+
+		if (!req || (found && !time_before(req->sent, *sent)))
+			continue;
+		*sent = req->sent;
+		*deadline = req->deadline;
+		found = true;
+	}
+	spin_unlock_irq(&ring->lock);
+	return found;
+}
+
+static bool k7_ring_poll_once(struct k7_ring *ring)
+{
+	if (!k7_ring_reap(ring))
+		return false;
+	atomic_inc(&ring->k7->counters.completions_polled);
+	trace_k7_ladder(ring->k7, "poll");
+	dev_warn_ratelimited(&ring->k7->dev, "ring %u: completion polled\n", ring->index);
+	return true;
+}
+
+/* Interrupts take microseconds: what lies here for long has lost its interrupt. */
+static bool k7_rung_poll(struct k7_device *k7)
+{
+	unsigned long sent, deadline;
+	unsigned int i;
+
+	for (i = 0; i < k7->ring_count; i++) {
+		struct k7_ring *ring = &k7->rings[i];
+
+		if (k7_ring_oldest(ring, &sent, &deadline) &&
+		    time_after(jiffies, sent + K7_HEALTH_PERIOD / 2))
+			k7_ring_poll_once(ring);
+	}
+	return false;
+}
+
+/* ---- Rung: the caller's own time is over ---- */
+
+static bool k7_request_expire(struct k7_ring *ring, struct k7_request *req)
+{
+	lockdep_assert_held(&ring->lock);
+	if (req->finished)
+		return false;
+	atomic_inc(&ring->k7->counters.timeouts);
+	trace_k7_ladder(ring->k7, "expire");
+	k7_request_finish(req, -ETIMEDOUT);
+	return true;
+}
+
+static void k7_ring_expire(struct k7_ring *ring)
+{
+	unsigned int slot;
+
+	guard(spinlock_irq)(&ring->lock);
+	for (slot = 0; slot < ring->entries; slot++) {
+		struct k7_request *req = ring->slots[slot];
+
+		if (req && req->expires && time_after_eq(jiffies, req->expires))
+			k7_request_expire(ring, req);
+	}
+}
+
+/* Who waits in a thread goes by itself; others are told here. The slot stays the card's. */
+static bool k7_rung_expire(struct k7_device *k7)
+{
+	unsigned int i;
+
+	for (i = 0; i < k7->ring_count; i++) {
+		if (READ_ONCE(k7->rings[i].in_flight))
+			k7_ring_expire(&k7->rings[i]);
+	}
+	return false;
+}
+
+/* ---- Rung: abort ---- */
+
+/* The oldest request past its deadline that no abort was sent for, unless there are enough aborts. */
+static bool k7_ring_pick_for_abort(struct k7_ring *ring, u32 *tag)
+{
+	struct k7_request *late = NULL;
+	unsigned int slot, aborts = 0;
+
+	guard(spinlock_irq)(&ring->lock);
+	for (slot = 0; slot < ring->entries; slot++) {
+		struct k7_request *req = ring->slots[slot];
+
+		if (!req)
+			continue;
+		aborts += req->opcode == K7_CMD_ABORT;
+		if (req->aborted || time_before(jiffies, req->deadline))
+			continue;
+		if (!late || time_before(req->sent, late->sent))
+			late = req;
+	}
+	if (!late || aborts >= K7_ABORTS_MAX)
+		return false;
+	late->aborted = true;
+	*tag = late->tag;
+	return true;
+}
+
+/* An abort that cannot be sent is none: then the reset comes next. */
+static void k7_ring_abort(struct k7_ring *ring, u32 tag)
+{
+	struct k7_request *req = k7_request_alloc(K7_CMD_ABORT, 0, 0);
+
+	if (!req)
+		return;
+	req->arg[0] = tag;
+	req->aborted = true;
+	req->deadline = jiffies + K7_ABORT_GRACE;
+	if (!k7_ring_submit(ring, req)) {
+		atomic_inc(&ring->k7->counters.aborted);
+		trace_k7_ladder(ring->k7, "abort");
+		dev_warn_ratelimited(&ring->k7->dev, "ring %u: a request is overdue: aborting it\n",
+				     ring->index);
+	}
+	k7_request_put(req);
+}
+
+static bool k7_rung_abort(struct k7_device *k7)
+{
+	unsigned int i;
+	u32 tag;
+
+	for (i = 0; i < k7->ring_count; i++) {
+		while (k7_ring_pick_for_abort(&k7->rings[i], &tag))
+			k7_ring_abort(&k7->rings[i], tag);
+	}
+	return false;
+}
+
+/* ---- Rung: reset ---- */
+
+/*
+ * Is the oldest request past its deadline, and the abort without effect? That of a
+ * younger one tells nothing: the card may be busy with one that was given more time.
+ */
+static bool k7_rings_stuck_on_request(struct k7_device *k7)
+{
+	unsigned long sent, deadline, oldest_sent = 0, oldest_deadline = 0;
+	bool found = false;
+	unsigned int i;
+
+	for (i = 0; i < k7->ring_count; i++) {
+		if (!k7_ring_oldest(&k7->rings[i], &sent, &deadline))
+			continue;
+		if (found && !time_before(sent, oldest_sent))
+			continue;
+		oldest_sent = sent;
+		oldest_deadline = deadline;
+		found = true;
+	}
+	return found && time_after_eq(jiffies, oldest_deadline + K7_ABORT_GRACE);
+}
+
+static bool k7_rung_reset(struct k7_device *k7)
+{
+	return k7_rings_stuck_on_request(k7) && k7_ladder_reset(k7);
+}
+
+/* ---- The ladder ---- */
+
+/* In this order. True: nothing above this rung is to be done now. */
+static bool (* const k7_ladder[])(struct k7_device *k7) = {
+	k7_rung_gone,
+	k7_rung_recovery,
+	k7_rung_halted,
+	k7_rung_poll,
+	k7_rung_expire,
+	k7_rung_abort,
+	k7_rung_reset,
+};
+
+/**
+ * k7_ladder_climb - do what the card's condition calls for
+ * @k7:		card; control is held
+ *
+ * Once a second, after events that concern the state, and when a waiter found
+ * something odd. Never waits for the card, except for rings to stop.
+ */
+void k7_ladder_climb(struct k7_device *k7)
+{
+	unsigned int i;
+
+	lockdep_assert_held(&k7->control);
+	for (i = 0; i < ARRAY_SIZE(k7_ladder); i++) {
+		if (k7_ladder[i](k7))
+			return;
+	}
+}
+
+/* ---- A waiter whose time is over ---- */
+
+/* Return: 0 when the request has ended, now at the latest; -EAGAIN: wait on; or an error. */
+static int k7_request_look(struct k7_device *k7, struct k7_request *req, struct k7_ring *ring)
+{
+	bool expired;
+	u32 state;
+
+	guard(rwsem_read)(&k7->gate);
+	if (k7_going(k7))
+		return -ENODEV;
+	if (completion_done(&req->done))
+		return 0;
+	if (pci_channel_offline(k7->pdev))
+		return -EAGAIN;
+	k7_ring_poll_once(ring);
+	if (completion_done(&req->done))
+		return 0;
+	/* What follows is for the workqueue to act on. */
+	k7_card_kick(k7);
+	if (k7_read_status(k7, K7_REG_STATE, &state))
+		return -ENODEV;
+	if (!k7_card_runs(state))
+		return -ECANCELED;
+	scoped_guard(spinlock_irq, &ring->lock)
+		expired = k7_request_expire(ring, req);
+	if (expired)
+		dev_warn_ratelimited(&k7->dev, "command %#x of channel %u was not answered in time\n",
+				     req->opcode, req->channel);
+	return 0;
+}
+
+/**
+ * k7_request_late - no answer has come in the time that the caller gave
+ * @k7:		card
+ * @req:	request that was sent
+ * @ring:	where it was sent
+ *
+ * A caller in a hurry only loses patience: the card is reset when it is late by
+ * the driver's own measure. While the PCI core recovers the channel, it waits on.
+ *
+ * Return: 0 when the request has ended (@req->error says how); -ENODEV, -ECANCELED,
+ * -ETIMEDOUT, -EINTR: it is with the card, and the ladder sees to it.
+ */
+int k7_request_late(struct k7_device *k7, struct k7_request *req, struct k7_ring *ring)
+{
+	unsigned int i;
+	long left;
+	int err;
+
+	for (i = 0; i < K7_RECOVERY_WAITS; i++) {
+		err = k7_request_look(k7, req, ring);
+		if (err != -EAGAIN)
+			return err;
+		left = wait_for_completion_interruptible_timeout(&req->done, K7_RECOVERY_WAIT);
+		if (left)
+			return left < 0 ? -EINTR : 0;
+	}
+	return -ETIMEDOUT;
+}

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// Words of the tests that disturb a card: faults, calls that block in threads of their own, and taking the card away.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <thread>
+
+#include "tests/kmod/groups.hpp"
+#include "tests/kmod/node.hpp"
+
+namespace k7test {
+
+/// Asks the runner of the guest tests to carry out a command of QEMU's control socket.
+inline void qmp(const std::string &command, const std::string &arguments) {
+    std::printf("@qmp %s %s\n", command.c_str(), arguments.c_str());
+    std::fflush(stdout);
+}
+
+inline void set_fault(const Context &context, const std::string &fault) {
+    qmp("qom-set",
+        R"({"path": ")" + context.qom_path + R"(", "property": "fault", "value": ")" + fault + R"("})");
+}
+
+inline int counter(const Context &context, const std::string &name) {
+    return std::atoi(first_line(context.sysfs + "/counters/" + name).c_str());
+}
+
+/// The guest cannot see when a fault is played: it gives the host a second.
+inline void settle() {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1000));
+}
+
+/// Back to a card that works, whatever a test has left behind.
+inline void restore(Context &context, const Node &node) {
+    set_fault(context, "none");
+    settle();
+    const bool up = eventually(15, [&] { return node.reset(K7_RESET_CARD) == 0; });
+    context.tap.check(up && node.state() == K7_STATE_OPERATIONAL && node.nop() == 0, "a card reset mends it");
+}
+
+/// Milliseconds on a clock that all threads share.
+inline double now() {
+    return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+/// A call that blocks in a thread of its own, and when it came back.
+class Blocked {
+  public:
+    template <typename Call>
+    explicit Blocked(Call call)
+        : thread_([this, call] {
+              result_ = call();
+              done_at_ = now();
+              done_ = true;
+          }) {}
+    ~Blocked() { join(); }
+    Blocked(const Blocked &) = delete;
+    Blocked &operator=(const Blocked &) = delete;
+
+    [[nodiscard]] bool done() const { return done_; }
+    int result() {
+        join();
+        return result_;
+    }
+    /// Milliseconds between @p begin, a time of now(), and the return of the call.
+    double returned_after(double begin) {
+        join();
+        return done_at_ - begin;
+    }
+
+  private:
+    void join() {
+        if (thread_.joinable())
+            thread_.join();
+    }
+
+    std::atomic<bool> done_{false};
+    int result_ = 0;
+    double done_at_ = 0;
+    std::thread thread_;
+};
+
+inline std::string pci_address(const Context &context) {
+    return std::filesystem::canonical(context.sysfs + "/device").filename().string();
+}
+
+inline void write_driver(const std::string &file, const std::string &address) {
+    std::ofstream("/sys/bus/pci/drivers/k7hsm/" + file) << address << "\n";
+}
+
+inline void expect_dead_file(Tap &tap, const Node &node) {
+    k7_ioc_event event;
+    k7_ioc_query query;
+    k7_ioc_info info;
+
+    tap.result(0, node.info(info), "INFO still works");
+    tap.check(info.card_state == 0xffffffff && info.driver_state >= K7_DRIVER_DELETING, "and says that it is gone");
+    tap.result(-ENODEV, node.nop(), "REQUEST");
+    tap.result(-ENODEV, node.query(K7_QUERY_STATE, {}, query), "QUERY");
+    tap.result(-ENODEV, node.event(event, 0), "EVENT");
+    tap.result(-ENODEV, node.reset(K7_RESET_CARD), "RESET");
+    tap.result(-ENODEV, node.erase(K7_ERASE_FMS), "ERASE");
+    tap.check((node.wait(1000) & (POLLERR | POLLHUP)) == (POLLERR | POLLHUP), "poll()");
+}
+
+/// The name that the card has now: a new one while anything, an open file for example, holds on to the old one.
+/// @return false when it has none
+inline bool find_card(Context &context, const std::string &address) {
+    std::error_code none;
+    const std::filesystem::path folder = "/sys/bus/pci/devices/" + address + "/k7hsm";
+    for (const auto &entry : std::filesystem::directory_iterator(folder, none)) {
+        context.node = "/dev/" + entry.path().filename().string();
+        context.sysfs = "/sys/class/k7hsm/" + entry.path().filename().string();
+        return true;
+    }
+    return false;
+}
+
+inline void bind(Context &context, const std::string &address) {
+    write_driver("bind", address);
+    (void)find_card(context, address);
+}
+
+} // namespace k7test

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// The rungs of the ladder (docs/driver.md), each provoked by a fault of its own and seen by its counter. The driver is to
+// be loaded with request_timeout_ms=1000, and the FM `slow` with the card.
+#include <cstring>
+#include <map>
+#include <vector>
+
+#include "tests/kmod/disturb.hpp"
+
+namespace k7test {
+
+namespace {
+
+constexpr std::uint32_t kSlowFm = 0xa0fa;
+constexpr double kPatience = 20; // seconds for a rung to be climbed: the driver looks once a second
+
+using Counters = std::map<std::string, int>;
+
+Counters counters(const Context &context) {
+    Counters all;
+    for (const char *name : {"gone", "aer", "halted", "completions_polled", "timeouts", "aborted", "timeout_resets"})
+        all[name] = counter(context, name);
+    return all;
+}
+
+/// Which counters have risen, as "name name".
+std::string risen(const Context &context, const Counters &before) {
+    std::string names;
+    for (const auto &[name, value] : counters(context))
+        names += value > before.at(name) ? (names.empty() ? "" : " ") + name : "";
+    return names;
+}
+
+/// Only these counters rise, in the order of the alphabet.
+void expect_risen(Context &context, const Counters &before, const std::string &wanted) {
+    const bool good = eventually(kPatience, [&] { return risen(context, before) == wanted; });
+    context.tap.check(good, "counters that rise: " + wanted + (good ? "" : "; but it was: " + risen(context, before)));
+}
+
+void expect_service(Context &context, const std::string &text) {
+    context.tap.check(eventually(kPatience, [&] { return Node(context.node).nop() == 0; }), text);
+}
+
+void set_and_settle(const Context &context, const std::string &fault) {
+    set_fault(context, fault);
+    settle();
+}
+
+void polled(Context &context) {
+    const Counters before = counters(context);
+    set_and_settle(context, "lose-irq");
+    context.tap.result(0, Node(context.node).nop(), "a request whose interrupt is lost");
+    set_and_settle(context, "none");
+    expect_risen(context, before, "completions_polled");
+}
+
+void halted(Context &context) {
+    const Counters before = counters(context);
+    set_and_settle(context, "hang");
+    context.tap.result(-ECANCELED, Node(context.node).nop(20000), "a request on a card that halts");
+    expect_risen(context, before, "halted");
+    restore(context, Node(context.node));
+}
+
+/// A short request waits behind a long one: it is aborted, and nothing is reset.
+void aborted(Context &context) {
+    Node runner(context.node), waiter(context.node);
+    const std::uint32_t generation = runner.info().generation;
+    const Counters before = counters(context);
+    char count[] = "400000000";
+    k7_ioc_request call = Node::request(K7_CMD_FM_CALL, {}, kSlowFm);
+    std::array<std::byte, 256> reply{};
+    call.in_addr = reinterpret_cast<std::uintptr_t>(count);
+    call.in_len = sizeof(count) - 1;
+    call.out_addr = reinterpret_cast<std::uintptr_t>(reply.data());
+    call.out_len = reply.size();
+    call.timeout_ms = 120000;
+
+    Blocked running([&] { return runner.send(call); });
+    std::this_thread::sleep_for(std::chrono::milliseconds(200));
+    const Stopwatch watch;
+    context.tap.result(-ETIMEDOUT, waiter.nop(), "a request behind a long one");
+    context.tap.within(watch.milliseconds(), 3000, "ends in its own time");
+    context.tap.result(0, running.result(), "the long one is answered");
+    expect_risen(context, before, "aborted timeouts");
+    context.tap.check(waiter.info().generation == generation, "nothing is reset");
+    context.tap.result(0, waiter.nop(), "the file still works");
+}
+
+void reset(Context &context, const std::string &text, const std::string &second_fault) {
+    const Node node(context.node);
+    const std::uint32_t generation = node.info().generation;
+    const Counters before = counters(context);
+
+    set_and_settle(context, "drop-completion:1");
+    context.tap.result(-ETIMEDOUT, node.nop(500), text);
+    set_fault(context, second_fault);
+    const bool up = eventually(kPatience, [&] { return node.info().generation > generation; });
+    context.tap.check(up, "the card is reset");
+    set_and_settle(context, "none");
+    expect_risen(context, before, "aborted timeout_resets timeouts");
+    expect_service(context, "and works again");
+}
+
+void recovery(Context &context) {
+    const Counters before = counters(context);
+    qmp("human-monitor-command", R"({"command-line": "pcie_aer_inject_error )" +
+                                     context.qom_path.substr(context.qom_path.rfind('/') + 1) + R"( DLP"})");
+    expect_risen(context, before, "aer");
+    expect_service(context, "works after the recovery");
+}
+
+void gone(Context &context) {
+    const Counters before = counters(context);
+    const std::string address = pci_address(context);
+    set_fault(context, "link-down");
+    expect_risen(context, before, "gone");
+    write_driver("unbind", address);
+    set_and_settle(context, "none");
+    bind(context, address);
+    expect_service(context, "bound again, it works");
+}
+
+} // namespace
+
+void test_ladder(Context &context) {
+    expect_service(context, "the card works");
+    polled(context);
+    halted(context);
+    aborted(context);
+    reset(context, "a request whose completion is lost", "none");
+    reset(context, "the same with a dead boot loader", "hang-mailbox");
+    recovery(context);
+    gone(context);
+}
+
+} // namespace k7test

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// The card is taken away, in each way there is, while threads wait in each call that can wait: all are told within 100 ms
+// on an idle machine, open files stay harmless, and the card works when it is back.
+#include <algorithm>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "tests/kmod/disturb.hpp"
+
+namespace k7test {
+
+namespace {
+
+constexpr double kHang = 2000;       // nobody waits longer after the driver has been told to go
+constexpr double kHangOnHost = 8000; // when the host or the health poll has to come first
+
+struct Removal {
+    const char *name;
+    void (*take)(Context &context, const std::string &address);
+    void (*give_back)(Context &context, const std::string &address);
+    double limit;
+};
+
+void write_device(const std::string &address, const std::string &file) {
+    std::ofstream("/sys/bus/pci/devices/" + address + "/" + file) << "1\n";
+}
+
+void rescan() {
+    std::ofstream("/sys/bus/pci/rescan") << "1\n";
+}
+
+/// The name of the card in QEMU.
+std::string qom_id(const Context &context) {
+    return context.qom_path.substr(context.qom_path.rfind('/') + 1);
+}
+
+void unplug(Context &context, const std::string &) {
+    qmp("device_del", R"({"id": ")" + qom_id(context) + R"("})");
+}
+
+void plug(Context &context, const std::string &address) {
+    // Gone for the host, too? Only then the name is free. Nothing here can see that.
+    (void)eventually(20, [&] { return !std::filesystem::exists("/sys/bus/pci/devices/" + address); });
+    settle();
+    qmp("device_add", R"({"driver": "k7-hsm", "id": ")" + qom_id(context) + R"(", "bus": "rp0"})");
+    (void)eventually(20, [&] { return find_card(context, address); });
+}
+
+constexpr Removal kRemovals[] = {
+    {"unbind", [](Context &, const std::string &address) { write_driver("unbind", address); },
+     [](Context &context, const std::string &address) { bind(context, address); }, kHang},
+    {"remove", [](Context &, const std::string &address) { write_device(address, "remove"); },
+     [](Context &, const std::string &) { rescan(); }, kHang},
+    {"unplug", unplug, plug, kHangOnHost},
+    {"surprise", [](Context &context, const std::string &) { set_fault(context, "link-down"); },
+     [](Context &context, const std::string &address) {
+         write_driver("unbind", address);
+         set_fault(context, "none");
+         settle();
+         bind(context, address);
+     },
+     kHangOnHost},
+};
+
+/// A call that waits while the card plays the scene's fault.
+struct Operation {
+    const char *name;
+    int (*call)(const Node &node);
+    int expected;
+};
+
+int wait_for_event(const Node &node) {
+    k7_ioc_event event;
+    return node.event(event, 0xffffffff, K7_EVENT_FMS_CHANGED);
+}
+
+int wait_in_poll(const Node &node) {
+    const short wanted = POLLERR | POLLHUP;
+    return (node.wait(60000) & wanted) == wanted ? -ENODEV : 0;
+}
+
+int query_identity(const Node &node) {
+    k7_ioc_query query;
+    return node.query(K7_QUERY_IDENTITY, {}, query);
+}
+
+constexpr Operation kRequest = {"REQUEST in flight", [](const Node &node) { return node.nop(); }, -ENODEV};
+constexpr Operation kEvent = {"EVENT", wait_for_event, -ENODEV};
+constexpr Operation kPoll = {"poll()", wait_in_poll, -ENODEV};
+constexpr Operation kErase = {"ERASE", [](const Node &node) { return node.erase(K7_ERASE_SMFS); }, -ENODEV};
+constexpr Operation kQuery = {"QUERY behind it", query_identity, -ENODEV};
+constexpr Operation kReset = {"RESET", [](const Node &node) { return node.reset(K7_RESET_CARD); }, -ENODEV};
+// SUBMIT and COLLECT belong into the first scene.
+
+struct Scene {
+    const char *fault;
+    std::vector<Operation> operations;
+};
+
+const std::vector<Scene> &scenes() {
+    static const std::vector<Scene> all = {
+        {"drop-completion:1000", {kRequest, kRequest, kEvent, kPoll}},
+        {"hang-mailbox", {kErase, kQuery, kQuery, kEvent}},
+        {"hang-mailbox", {kReset, kPoll}},
+    };
+    return all;
+}
+
+/// The threads of a scene, each on a file of its own.
+class Cast {
+  public:
+    Cast(const Context &context, const Scene &scene) : scene_(scene) {
+        for (const Operation &operation : scene.operations) {
+            const auto &node = nodes_.emplace_back(std::make_unique<Node>(context.node));
+            threads_.push_back(std::make_unique<Blocked>([call = operation.call, file = node.get()] {
+                return call(*file);
+            }));
+            // In this order: the query behind the erase.
+            std::this_thread::sleep_for(std::chrono::milliseconds(50));
+        }
+    }
+
+    void expect_told(Tap &tap, const std::string &how, double begin, double limit) {
+        for (std::size_t i = 0; i < threads_.size(); i++) {
+            const std::string text = how + ": " + scene_.operations[i].name;
+            tap.result(scene_.operations[i].expected, threads_[i]->result(), text);
+            tap.within(threads_[i]->returned_after(begin), limit, text + " returns");
+        }
+    }
+
+    [[nodiscard]] bool all_wait() const {
+        return std::none_of(threads_.begin(), threads_.end(), [](const auto &thread) { return thread->done(); });
+    }
+
+  private:
+    const Scene &scene_;
+    std::vector<std::unique_ptr<Node>> nodes_;
+    std::vector<std::unique_ptr<Blocked>> threads_;
+};
+
+void play(Context &context, const Removal &removal, const Scene &scene) {
+    Tap &tap = context.tap;
+    const std::string how = std::string(removal.name) + ", " + scene.fault;
+    const std::string address = pci_address(context);
+    Node witness(context.node);
+
+    set_fault(context, scene.fault);
+    settle();
+    {
+        Cast cast(context, scene);
+        tap.check(cast.all_wait(), how + ": all wait");
+        const double begin = now();
+        removal.take(context, address);
+        cast.expect_told(tap, how, begin, removal.limit);
+    }
+    expect_dead_file(tap, witness);
+    set_fault(context, "none");
+    removal.give_back(context, address);
+    witness.close();
+    const bool back = eventually(20, [&] {
+        return find_card(context, address) &&
+               (Node(context.node).nop() == 0 || Node(context.node).reset(K7_RESET_CARD) == 0);
+    });
+    tap.check(back && Node(context.node).nop() == 0, how + ": back, the card works");
+}
+
+} // namespace
+
+void test_removal(Context &context) {
+    for (const Removal &removal : kRemovals) {
+        for (const Scene &scene : scenes())
+            play(context, removal, scene);
+    }
+}
+
+} // namespace k7test
