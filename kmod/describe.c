@@ -81,11 +81,12 @@ void k7_describe_rings(struct seq_buf *text, struct k7_device *k7)
 	for (i = 0; i < k7->ring_count; i++) {
 		struct k7_ring *ring = &k7->rings[i];
 
-		guard(spinlock_irq)(&ring->lock);
+		spin_lock_irq(&ring->lock);
 		seq_buf_printf(text, "ring=%u vector=%u entries=%u up=%d active=%d generation=%u sq_tail=%u cq_head=%u phase=%u in_flight=%u submitted=%u\n",
 			       ring->index, ring->vector, ring->entries, ring->up, ring->active,
 			       ring->generation, ring->sq_tail, ring->cq_head, ring->phase,
 			       ring->in_flight, ring->sequence);
+		spin_unlock_irq(&ring->lock);
 	}
 }
 
@@ -134,11 +135,12 @@ void k7_describe_requests(struct seq_buf *text, struct k7_device *k7)
 	for (i = 0; i < k7->ring_count; i++) {
 		struct k7_ring *ring = &k7->rings[i];
 
-		guard(spinlock_irq)(&ring->lock);
+		spin_lock_irq(&ring->lock);
 		for (slot = 0; slot < ring->entries; slot++) {
 			if (ring->slots[slot])
 				k7_describe_request(text, ring, ring->slots[slot]);
 		}
+		spin_unlock_irq(&ring->lock);
 	}
 }
 
