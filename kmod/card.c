@@ -27,6 +27,14 @@ static const char *k7_name_of(const char * const *names, size_t count, u32 value
 	return value < count && names[value] ? names[value] : "unknown";
 }
 
+/* Is this the value of a STATE register, and not of something else? */
+bool k7_card_state_known(u32 state)
+{
+	u32 number = K7_STATE_GET(state);
+
+	return number < ARRAY_SIZE(k7_card_state_names) && k7_card_state_names[number];
+}
+
 /* Text for a STATE register value. */
 const char *k7_card_state_name(u32 state)
 {
@@ -323,17 +331,30 @@ void k7_card_gone(struct k7_device *k7)
 	k7_set_state(k7, K7_DRIVER_DEAD);
 }
 
-/* The look at the card: after an event, when something is odd, and once a second. */
-void k7_card_work(struct work_struct *work)
+/* Is the card there, and as it was? One register, so that it can be asked often. */
+static bool k7_card_is_unchanged(struct k7_device *k7)
 {
-	struct k7_device *k7 = container_of(to_delayed_work(work), struct k7_device, card_work);
+	return k7_state(k7) != K7_DRIVER_LIVE || k7_read(k7, K7_REG_STATE) == k7->card.state;
+}
 
-	unsigned long period = K7_HEALTH_PERIOD;
-
-	mutex_lock(&k7->control);
+static void k7_card_look(struct k7_device *k7)
+{
+	k7->next_look = jiffies + K7_HEALTH_PERIOD;
 	k7_ladder_climb(k7);
 	if (k7_state(k7) == K7_DRIVER_LIVE)
 		k7_channels_flush(k7);
+}
+
+/* The look at the card: after an event, when something is odd or new, and once a second. */
+void k7_card_work(struct work_struct *work)
+{
+	struct k7_device *k7 = container_of(to_delayed_work(work), struct k7_device, card_work);
+	unsigned long period = K7_WATCH_PERIOD;
+
+	mutex_lock(&k7->control);
+	if (xchg(&k7->kicked, false) || time_after_eq(jiffies, k7->next_look) ||
+	    !k7_card_is_unchanged(k7))
+		k7_card_look(k7);
 	if (k7_irqs_poll(k7))
 		period = K7_STORM_PERIOD;
 	mutex_unlock(&k7->control);
@@ -344,5 +365,6 @@ void k7_card_work(struct work_struct *work)
 /* Have the card looked at now. From any context in which it cannot be unbound. */
 void k7_card_kick(struct k7_device *k7)
 {
+	WRITE_ONCE(k7->kicked, true);
 	mod_delayed_work(k7->wq, &k7->card_work, 0);
 }

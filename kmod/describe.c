@@ -82,10 +82,12 @@ void k7_describe_rings(struct seq_buf *text, struct k7_device *k7)
 		struct k7_ring *ring = &k7->rings[i];
 
 		spin_lock_irq(&ring->lock);
-		seq_buf_printf(text, "ring=%u vector=%u entries=%u up=%d active=%d generation=%u sq_tail=%u cq_head=%u phase=%u in_flight=%u submitted=%u\n",
+		seq_buf_printf(text, "ring=%u vector=%u entries=%u up=%d active=%d generation=%u ",
 			       ring->index, ring->vector, ring->entries, ring->up, ring->active,
-			       ring->generation, ring->sq_tail, ring->cq_head, ring->phase,
-			       ring->in_flight, ring->sequence);
+			       ring->generation);
+		seq_buf_printf(text, "sq_tail=%u cq_head=%u phase=%u in_flight=%u submitted=%u\n",
+			       ring->sq_tail, ring->cq_head, ring->phase, ring->in_flight,
+			       ring->sequence);
 		spin_unlock_irq(&ring->lock);
 	}
 }
@@ -117,9 +119,10 @@ static const char *k7_command_name(u32 opcode)
 static void k7_describe_request(struct seq_buf *text, const struct k7_ring *ring,
 				const struct k7_request *req)
 {
-	seq_buf_printf(text, "ring=%u tag=%#x opcode=%s channel=%u in_len=%u out_len=%u age_ms=%u%s\n",
+	seq_buf_printf(text, "ring=%u tag=%#x opcode=%s channel=%u in_len=%u out_len=%u ",
 		       ring->index, req->tag, k7_command_name(req->opcode), req->channel,
-		       req->in_len, req->out_len, jiffies_to_msecs(jiffies - req->sent),
+		       req->in_len, req->out_len);
+	seq_buf_printf(text, "age_ms=%u%s\n", jiffies_to_msecs(jiffies - req->sent),
 		       req->finished ? " given-up" : "");
 }
 

@@ -38,6 +38,7 @@
 #define K7_VECTORS_MAX		(1 + K7_RING_MAX)
 
 #define K7_HEALTH_PERIOD	HZ	/* how often the card is looked at, when nothing happens */
+#define K7_WATCH_PERIOD		(HZ / 20)	/* ... and asked whether it is still there */
 #define K7_STORM_PERIOD		(HZ / 50)	/* ... and while an interrupt storms */
 #define K7_START_TIMEOUT_MS	10000	/* for the card to come up after a reset */
 #define K7_RING_STOP_TIMEOUT_MS	500	/* for a ring to show that it is disabled */
@@ -199,6 +200,8 @@ struct k7_vector {
  * @frozen_until: jiffies until which AER has to recover the channel; 0: not frozen
  * @wq:		ordered: one thing happens to the card at a time
  * @card_work:	looks at the card, after an event and once a second
+ * @next_look:	jiffies of the next such look
+ * @kicked:	look at the next opportunity
  * @mailbox_lock: protects the mailbox registers and @mailbox_tag
  * @mailbox_tag: tag of the last mailbox command
  * @identity_lock: protects @identity
@@ -251,6 +254,8 @@ struct k7_device {
 
 	struct workqueue_struct *wq;
 	struct delayed_work card_work;
+	unsigned long next_look;
+	bool kicked;
 
 	struct mutex mailbox_lock;	/* mailbox registers */
 	u32 mailbox_tag;
@@ -386,6 +391,7 @@ static inline bool k7_going(const struct k7_device *k7)
 int k7_card_probe(struct k7_device *k7);
 int k7_card_read(struct k7_device *k7, struct k7_card_view *view);
 bool k7_card_runs(u32 state);
+bool k7_card_state_known(u32 state);
 void k7_card_identify(struct k7_device *k7);
 int k7_card_sync(struct k7_device *k7);
 int k7_card_wait_up(struct k7_device *k7, const u32 *old_generation, unsigned int timeout_ms);

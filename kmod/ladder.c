@@ -39,10 +39,15 @@ static bool k7_ladder_reset(struct k7_device *k7)
 
 /* ---- Rung: gone ---- */
 
-/* One register could be a glitch of the read; a card that answers nothing at all is gone. */
+/*
+ * One register could be a glitch of the read. A card that shows no state that there
+ * is, and not even that it is a K7 card, is gone: all ones mostly, or whatever else
+ * the bus gives where a card has lost its addresses.
+ */
 static bool k7_card_is_gone(struct k7_device *k7)
 {
-	return k7_read(k7, K7_REG_STATE) == K7_GONE && k7_read(k7, K7_REG_MAGIC) == K7_GONE;
+	return !k7_card_state_known(k7_read(k7, K7_REG_STATE)) &&
+	       k7_read(k7, K7_REG_MAGIC) != K7_MAGIC;
 }
 
 /* When its recovery fails, the PCI core tells nobody. */

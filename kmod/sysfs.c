@@ -124,11 +124,11 @@ static ssize_t rings_show(struct device *dev, struct device_attribute *attr, cha
 }
 static DEVICE_ATTR_RO(rings);
 
-static ssize_t irq_kind_show(struct device *dev, struct device_attribute *attr, char *buf)
+static ssize_t interrupts_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
 	return sysfs_emit(buf, "%s\n", k7_irq_kind(k7_of(dev)));
 }
-static DEVICE_ATTR_RO(irq_kind);
+static DEVICE_ATTR_RO(interrupts);
 
 static struct attribute *k7_attrs[] = {
 	&dev_attr_esn.attr,
@@ -145,7 +145,7 @@ static struct attribute *k7_attrs[] = {
 	&dev_attr_generation.attr,
 	&dev_attr_fault_sequence.attr,
 	&dev_attr_rings.attr,
-	&dev_attr_irq_kind.attr,
+	&dev_attr_interrupts.attr,
 	NULL,
 };
 

@@ -42,7 +42,8 @@ constexpr Group kGroups[] = {
     {"resets-under-load", k7test::test_resets_under_load, false, true},
     {"stray-bus-reset", k7test::test_stray_bus_reset, false, true},
     {"errors-under-load", k7test::test_errors_under_load, true, true},
-    {"suspend-under-load", k7test::test_suspend_under_load, false, true},
+    {"suspend-under-load", k7test::test_suspend_under_load, true, true},
+    {"lies", k7test::test_lies, true, true},
 };
 
 int usage() {

@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The driver in machines of several kinds: processors, interrupts, IOMMU, bounce buffers, many cards. In each the card
+# answers requests from every processor, plays its events, is reset in all ways, and is taken away and put back.
+# options: --timeout 200 --add build/tests/ioctl_test
+# vm: --smp 1
+# vm: --smp 4 --card-opt vectors=3
+# vm: --smp 2 --card-opt vectors=1
+# vm: --smp 2 --card-opt vectors=2
+# vm: --smp 4 --card-opt msix=off
+# vm: --smp 2 --card-opt msix=off --card-opt msi=off --cards 2
+# vm: --smp 2 --iommu
+# vm: --smp 2 --append swiotlb=force
+# vm: --smp 8 --cards 8 --memory 1G
+. /guest/lib.sh
+
+ioctl_test() { ./ioctl_test --node "$1" --card "/machine/peripheral/$2" info request reset busy-reset; }
+
+echo "# $(grep -c ^processor /proc/cpuinfo) processors, $(sysfs interrupts) interrupts, $(sysfs rings) rings"
+grep k7pf /proc/interrupts | sed 's/^/# /'
+index=0
+for node in /dev/k7pf*; do
+	check "$node: tests of requests and resets" ioctl_test "$node" card$index
+	index=$((index + 1))
+done
+for cpu in $(seq 0 $(($(grep -c ^processor /proc/cpuinfo) - 1))); do
+	check "requests from processor $cpu" taskset -c "$cpu" ./ioctl_test request
+done
+
+# Each vector interrupts: a completion whose interrupt does not come would still be found, by the poll.
+silent=$(awk '/k7pf/ { sum = 0; for (i = 2; $i ~ /^[0-9]+$/; i++) sum += $i; if (sum == 0) print $NF }' /proc/interrupts)
+[ -z "$silent" ] && ok 'all vectors interrupt' || not_ok "vectors that never interrupt: $silent"
+echo "# completions polled: $(cat /sys/class/k7hsm/*/counters/completions_polled | xargs)"
+
+echo "$(basename "$(readlink -f /sys/class/k7hsm/k7pf0/device)")" >/sys/bus/pci/drivers/k7hsm/unbind
+check 'the other cards do not care, and it can be bound again' \
+	sh -c 'echo 0000:01:00.0 >/sys/bus/pci/drivers/k7hsm/bind; for node in /dev/k7pf*; do enquiry --check --card $node; done'
+check 'unload' rmmod k7hsm
+check 'load' load_driver
+check 'works' enquiry --check
+finish

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// A card that lies, storms, dawdles or glitches (docs/card-interface.md, Faults): the driver survives it, says so in its
+// counters, ends every request in bounded time, and the card works again afterwards.
+#include <algorithm>
+#include <vector>
+
+#include "tests/kmod/disturb.hpp"
+
+namespace k7test {
+
+namespace {
+
+constexpr double kBound = 20000; // milliseconds for a request on a card that lies; the driver's patience is 1 second
+
+struct Lie {
+    const char *fault;
+    const char *counter; ///< that it raises; nullptr: none has to
+};
+
+// Most tell their lie a few times, so that the card is honest again afterwards.
+constexpr Lie kLies[] = {
+    {"lie-tag:3", "protocol_errors"},
+    {"lie-stale-tag:3", "protocol_errors"},
+    {"duplicate:3", "protocol_errors"},
+    {"lie-length:4", "protocol_errors"},
+    {"lie-phase:2", "timeouts"},
+    {"lie-status:3", nullptr},
+    {"lie-sq-head:3", nullptr},
+    {"lie-identity", nullptr},
+    {"lie-limits", nullptr},
+    {"lie-state", nullptr},
+    {"lie-tag-mailbox:3", nullptr},
+    {"mailbox-garbage:3", "protocol_errors"},
+    {"slow:300", nullptr},
+    {"gone:20", nullptr},
+    {"dma-error:3", nullptr},
+    {"storm", "irq_storms"},
+    {"storm:100000", nullptr},
+    {"storm-events:20000", nullptr},
+    {"stuck-ring", nullptr},
+};
+
+/// Each kind of thing that user space asks for, once. @return the longest that one took, in milliseconds
+double use(const Node &node) {
+    double longest = 0;
+    const auto timed = [&longest](auto call) {
+        const Stopwatch watch;
+        (void)call();
+        longest = std::max(longest, watch.milliseconds());
+    };
+    std::array<std::byte, 4096> bytes{};
+    k7_ioc_query query;
+    for (int round = 0; round < 3; round++) {
+        timed([&] { return node.nop(); });
+        timed([&] { return node.send(Node::request(K7_CMD_GET_RANDOM, bytes, bytes.size())); });
+        timed([&] { return node.query(K7_QUERY_IDENTITY, bytes, query); });
+        timed([&] { return node.query(K7_QUERY_STATE, bytes, query); });
+    }
+    timed([&] { return node.reset(K7_RESET_FIRMWARE); });
+    return longest;
+}
+
+/// What a driver finds that is given the card as it lies now.
+void rebind_to_liar(Context &context, const std::string &address) {
+    write_driver("unbind", address);
+    bind(context, address);
+}
+
+/// Gives the card what it may need after a lie: a reset, or the driver once more. @return does it work?
+bool mend(Context &context, const std::string &address) {
+    for (int attempt = 0; attempt < 3; attempt++) {
+        const auto works = [&] { return find_card(context, address) && Node(context.node).nop() == 0; };
+        if (eventually(attempt == 0 ? 4 : 1, works))
+            return true;
+        if (Node(context.node).reset(K7_RESET_CARD) == 0 && eventually(10, works))
+            return true;
+        rebind_to_liar(context, address);
+    }
+    return false;
+}
+
+void survive(Context &context, const Lie &lie) {
+    Tap &tap = context.tap;
+    const std::string name = lie.fault;
+    const std::string address = pci_address(context);
+    const int before = lie.counter != nullptr ? counter(context, lie.counter) : 0;
+
+    set_fault(context, lie.fault);
+    settle();
+    {
+        const Node node(context.node);
+        tap.within(use(node), kBound, name + ": the longest wait");
+    }
+    if (lie.counter != nullptr)
+        tap.check(counter(context, lie.counter) > before, name + ": counted in " + lie.counter);
+    rebind_to_liar(context, address);
+    set_fault(context, "none");
+    settle();
+    if (!find_card(context, address))
+        bind(context, address);
+    tap.check(mend(context, address), name + ": works afterwards");
+}
+
+} // namespace
+
+void test_lies(Context &context) {
+    for (const Lie &lie : kLies)
+        survive(context, lie);
+}
+
+} // namespace k7test
