@@ -339,6 +339,7 @@ void k7_card_gone(struct k7_device *k7)
 	if (!k7_set_state(k7, K7_DRIVER_DELETING))
 		return;
 	atomic_inc(&k7->counters.gone);
+	trace_k7_ladder(k7, "gone");
 	dev_err(&k7->dev, "the card is gone\n");
 	k7_card_note_gone(k7);
 	/* It must not wake up and write to memory that is somebody else's by then. */

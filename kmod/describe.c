@@ -81,11 +81,14 @@ void k7_describe_rings(struct seq_buf *text, struct k7_device *k7)
 	for (i = 0; i < k7->ring_count; i++) {
 		struct k7_ring *ring = &k7->rings[i];
 
-		guard(spinlock_irq)(&ring->lock);
-		seq_buf_printf(text, "ring=%u vector=%u entries=%u up=%d active=%d generation=%u sq_tail=%u cq_head=%u phase=%u in_flight=%u submitted=%u\n",
+		spin_lock_irq(&ring->lock);
+		seq_buf_printf(text, "ring=%u vector=%u entries=%u up=%d active=%d generation=%u ",
 			       ring->index, ring->vector, ring->entries, ring->up, ring->active,
-			       ring->generation, ring->sq_tail, ring->cq_head, ring->phase,
-			       ring->in_flight, ring->sequence);
+			       ring->generation);
+		seq_buf_printf(text, "sq_tail=%u cq_head=%u phase=%u in_flight=%u submitted=%u\n",
+			       ring->sq_tail, ring->cq_head, ring->phase, ring->in_flight,
+			       ring->sequence);
+		spin_unlock_irq(&ring->lock);
 	}
 }
 
@@ -116,9 +119,10 @@ static const char *k7_command_name(u32 opcode)
 static void k7_describe_request(struct seq_buf *text, const struct k7_ring *ring,
 				const struct k7_request *req)
 {
-	seq_buf_printf(text, "ring=%u tag=%#x opcode=%s channel=%u in_len=%u out_len=%u age_ms=%u%s\n",
+	seq_buf_printf(text, "ring=%u tag=%#x opcode=%s channel=%u in_len=%u out_len=%u ",
 		       ring->index, req->tag, k7_command_name(req->opcode), req->channel,
-		       req->in_len, req->out_len, jiffies_to_msecs(jiffies - req->sent),
+		       req->in_len, req->out_len);
+	seq_buf_printf(text, "age_ms=%u%s\n", jiffies_to_msecs(jiffies - req->sent),
 		       req->finished ? " given-up" : "");
 }
 
@@ -134,11 +138,12 @@ void k7_describe_requests(struct seq_buf *text, struct k7_device *k7)
 	for (i = 0; i < k7->ring_count; i++) {
 		struct k7_ring *ring = &k7->rings[i];
 
-		guard(spinlock_irq)(&ring->lock);
+		spin_lock_irq(&ring->lock);
 		for (slot = 0; slot < ring->entries; slot++) {
 			if (ring->slots[slot])
 				k7_describe_request(text, ring, ring->slots[slot]);
 		}
+		spin_unlock_irq(&ring->lock);
 	}
 }
 
@@ -151,13 +156,8 @@ void k7_describe_requests(struct seq_buf *text, struct k7_device *k7)
  */
 void k7_describe_counters(struct seq_buf *text, struct k7_device *k7)
 {
-#define K7_COUNTER(name) \
-	seq_buf_printf(text, #name "=%d\n", atomic_read(&k7->counters.name))
-
-	K7_COUNTER(completions_polled);
-	K7_COUNTER(timeouts);
-	K7_COUNTER(protocol_errors);
-	K7_COUNTER(cancelled);
-	K7_COUNTER(resets);
-#undef K7_COUNTER
+#define K7_COUNTER_LINE(name)	\
+	seq_buf_printf(text, #name "=%d\n", atomic_read(&k7->counters.name));
+	K7_COUNTERS(K7_COUNTER_LINE)
+#undef K7_COUNTER_LINE
 }

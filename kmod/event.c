@@ -5,7 +5,6 @@
 #include <linux/freezer.h>
 
 #include "regs.h"
-#include "trace.h"
 
 /* Card and ABI use the same bits, so that nothing is translated on the way. */
 static_assert(K7_EVENT_STATE == K7_EVENT_STATE_CHANGED);

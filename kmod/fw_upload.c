@@ -30,15 +30,24 @@ struct k7_fw_upload {
 
 /* ---- Errors: the interface knows few, so the log says which it was ---- */
 
-static const char *k7_fw_status_text(u32 status)
-{
-	switch (status) {
-#define K7_FW_STATUS(name, number, text) case number: return text;
+static const struct {
+	u32 status;
+	const char *text;
+} k7_fw_status_texts[] = {
+#define K7_FW_STATUS(name, number, text) { number, text },
 	K7_STATUS_LIST(K7_FW_STATUS)
 #undef K7_FW_STATUS
-	default:
-		return "unknown status";
+};
+
+static const char *k7_fw_status_text(u32 status)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(k7_fw_status_texts); i++) {
+		if (k7_fw_status_texts[i].status == status)
+			return k7_fw_status_texts[i].text;
 	}
+	return "unknown status";
 }
 
 static enum fw_upload_err k7_fw_status_error(u32 status)
@@ -177,7 +186,8 @@ static enum fw_upload_err k7_fw_begin(struct k7_fw_upload *fw, u32 size)
 {
 	struct k7_fm_load load = { .image_size = cpu_to_le32(size) };
 	struct k7_fw_command command = {
-		.what = "begin", .opcode = K7_CMD_FM_LOAD_BEGIN, .data = &load, .size = sizeof(load),
+		.what = "begin", .opcode = K7_CMD_FM_LOAD_BEGIN,
+		.data = &load, .size = sizeof(load),
 	};
 
 	return k7_fw_run(fw, &command);

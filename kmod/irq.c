@@ -91,13 +91,14 @@ static void k7_vector_calm(struct k7_vector *vector)
 	vector->resume = jiffies + K7_STORM_PAUSE;
 	WRITE_ONCE(vector->masked, true);
 	atomic_inc(&k7->counters.irq_storms);
+	trace_k7_ladder(k7, "irq-storm");
 	dev_warn_ratelimited(&k7->dev, "interrupt %s storms: polling instead\n", vector->name);
 	if (!k7_irq_is_line(k7))
 		disable_irq_nosync(vector->irq);
 	k7_card_kick(k7);
 }
 
-static void k7_vector_reap(struct k7_ring *ring)
+static void k7_vector_take_ring(struct k7_ring *ring)
 {
 	unsigned int count = k7_ring_reap(ring);
 
@@ -111,7 +112,7 @@ static void k7_vector_take(struct k7_vector *vector)
 
 	for (i = 0; i < k7->ring_count; i++) {
 		if (k7->rings[i].vector == vector->index)
-			k7_vector_reap(&k7->rings[i]);
+			k7_vector_take_ring(&k7->rings[i]);
 	}
 	if (vector->index == K7_VECTOR_EVENTS)
 		k7_event_collect(k7);

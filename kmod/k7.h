@@ -65,20 +65,24 @@ struct k7_card_view {
 	u32 fault_sequence;
 };
 
-/* Things that should not happen, for sysfs. */
+/* Things that should not happen, for sysfs and debugfs, which show whatever is in this list. */
+#define K7_COUNTERS(COUNTER)						\
+	COUNTER(completions_polled)	/* found without an interrupt */	\
+	COUNTER(timeouts)							\
+	COUNTER(protocol_errors)	/* the card broke a rule of the rings or the mailbox */ \
+	COUNTER(cancelled)		/* requests that a reset or a halt ended */ \
+	COUNTER(resets)							\
+	/* Rungs of the ladder that have no counter above. */		\
+	COUNTER(gone)							\
+	COUNTER(aer)							\
+	COUNTER(halted)							\
+	COUNTER(aborted)						\
+	COUNTER(timeout_resets)						\
+	COUNTER(irq_storms)
+
+#define K7_COUNTER_FIELD(name)	atomic_t name;
 struct k7_counters {
-	atomic_t completions_polled;	/* found without an interrupt */
-	atomic_t timeouts;
-	atomic_t protocol_errors;	/* the card broke a rule of the rings or the mailbox */
-	atomic_t cancelled;		/* requests that a reset or a halt ended */
-	atomic_t resets;
-	/* Rungs of the ladder that have no counter above. */
-	atomic_t gone;
-	atomic_t aer;
-	atomic_t halted;
-	atomic_t aborted;
-	atomic_t timeout_resets;
-	atomic_t irq_storms;
+	K7_COUNTERS(K7_COUNTER_FIELD)
 };
 
 /**

@@ -9,6 +9,7 @@
 #include <linux/slab.h>
 
 #include "regs.h"
+#include "trace.h"
 
 /* After an abort, for the request to come back. Also the time between rungs. */
 #define K7_ABORT_GRACE		HZ
@@ -31,6 +32,7 @@ static bool k7_ladder_reset(struct k7_device *k7)
 	if (k7_reset_after_timeout(k7)) {
 		k7->next_reset = (jiffies + K7_RESET_PAUSE) | 1;
 		atomic_inc(&k7->counters.timeout_resets);
+		trace_k7_ladder(k7, "reset");
 	}
 	return true;
 }
@@ -75,6 +77,7 @@ static bool k7_rung_recovery(struct k7_device *k7)
 	if (!pci_channel_offline(k7->pdev))
 		return false;
 	atomic_inc(&k7->counters.aer);
+	trace_k7_ladder(k7, "recovery");
 	return true;
 }
 
@@ -99,6 +102,7 @@ static bool k7_rung_halted(struct k7_device *k7)
 	if (!served || k7_card_runs(k7->card.state))
 		return false;
 	atomic_inc(&k7->counters.halted);
+	trace_k7_ladder(k7, "halted");
 	return true;
 }
 
@@ -131,6 +135,7 @@ static bool k7_ring_poll_once(struct k7_ring *ring)
 	if (!k7_ring_reap(ring))
 		return false;
 	atomic_inc(&ring->k7->counters.completions_polled);
+	trace_k7_ladder(ring->k7, "poll");
 	dev_warn_ratelimited(&ring->k7->dev, "ring %u: completion polled\n", ring->index);
 	return true;
 }
@@ -192,6 +197,7 @@ static void k7_ring_abort(struct k7_ring *ring, u32 tag)
 	list_add(&req->node, &reqs);
 	if (!k7_ring_submit(ring, &reqs, false)) {
 		atomic_inc(&ring->k7->counters.aborted);
+		trace_k7_ladder(ring->k7, "abort");
 		dev_warn_ratelimited(&ring->k7->dev, "ring %u: a request is overdue: aborting it\n",
 				     ring->index);
 	}

@@ -171,10 +171,10 @@ static void k7_pci_remove(struct pci_dev *pdev)
 
 	/* Not allowed when the card was found gone: then all this was said already. */
 	k7_set_state(k7, K7_DRIVER_DELETING);
-	k7_visible_remove(k7);
 	down_write(&k7->gate);
 	up_write(&k7->gate);
 	k7_rings_fail(k7, -ENODEV);
+	k7_visible_remove(k7);
 	k7_device_del(k7);
 	k7_stop(k7);
 	k7_fw_upload_remove(k7);

@@ -59,6 +59,7 @@ void k7_request_expire(struct k7_request *req)
 	if (!k7_ring_abandon(req, -ETIMEDOUT))
 		return;
 	atomic_inc(&k7->counters.timeouts);
+	trace_k7_ladder(k7, "expire");
 	dev_warn_ratelimited(&k7->dev, "command %#x of channel %u was not answered in time\n",
 			     req->opcode, req->channel);
 }

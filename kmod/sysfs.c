@@ -158,32 +158,12 @@ static ssize_t _name##_show(struct device *dev, struct device_attribute *attr, c
 {											\
 	return sysfs_emit(buf, "%d\n", atomic_read(&k7_of(dev)->counters._name));	\
 }											\
-static DEVICE_ATTR_RO(_name)
+static DEVICE_ATTR_RO(_name);
+K7_COUNTERS(K7_COUNTER_ATTR)
 
-K7_COUNTER_ATTR(completions_polled);
-K7_COUNTER_ATTR(timeouts);
-K7_COUNTER_ATTR(protocol_errors);
-K7_COUNTER_ATTR(cancelled);
-K7_COUNTER_ATTR(resets);
-K7_COUNTER_ATTR(gone);
-K7_COUNTER_ATTR(aer);
-K7_COUNTER_ATTR(halted);
-K7_COUNTER_ATTR(aborted);
-K7_COUNTER_ATTR(timeout_resets);
-K7_COUNTER_ATTR(irq_storms);
-
+#define K7_COUNTER_ENTRY(_name)	&dev_attr_##_name.attr,
 static struct attribute *k7_counter_attrs[] = {
-	&dev_attr_completions_polled.attr,
-	&dev_attr_timeouts.attr,
-	&dev_attr_protocol_errors.attr,
-	&dev_attr_cancelled.attr,
-	&dev_attr_resets.attr,
-	&dev_attr_gone.attr,
-	&dev_attr_aer.attr,
-	&dev_attr_halted.attr,
-	&dev_attr_aborted.attr,
-	&dev_attr_timeout_resets.attr,
-	&dev_attr_irq_storms.attr,
+	K7_COUNTERS(K7_COUNTER_ENTRY)
 	NULL,
 };
 

@@ -11,6 +11,7 @@
 #include <linux/string.h>
 #else
 #include <string.h>
+#define ARRAY_SIZE(array)	(sizeof(array) / sizeof((array)[0]))
 #endif
 
 #include <k7/hw.h>
@@ -52,7 +53,7 @@ static void k7_test_no_states(struct kunit *test)
 	static const unsigned int none[] = { K7_DRIVER_STATES, 31, 32, 33, 0xff, ~0u };
 	unsigned int i, state;
 
-	for (i = 0; i < sizeof(none) / sizeof(none[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(none); i++) {
 		KUNIT_EXPECT_FALSE(test, k7_transition_allowed(none[i], none[i]));
 		for (state = 0; state < K7_DRIVER_STATES; state++) {
 			KUNIT_EXPECT_FALSE(test, k7_transition_allowed(state, none[i]));
@@ -138,8 +139,8 @@ static void k7_expect_distinct(struct kunit *test, const char * const *names, un
 
 static void k7_test_card_names(struct kunit *test)
 {
-	const unsigned int states = sizeof(k7_card_states) / sizeof(k7_card_states[0]);
-	const unsigned int reasons = sizeof(k7_card_reasons) / sizeof(k7_card_reasons[0]);
+	const unsigned int states = ARRAY_SIZE(k7_card_states);
+	const unsigned int reasons = ARRAY_SIZE(k7_card_reasons);
 
 	KUNIT_ASSERT_EQ(test, states, K7_STATE_TAMPERED + 1u);
 	KUNIT_ASSERT_EQ(test, reasons, K7_REASON_STOPPED + 1u);

@@ -17,15 +17,14 @@ void kunit_fail(const char *file, int line, const char *format, ...) {
 namespace {
 
 class KunitCase : public testing::Test {
-public:
-    explicit KunitCase(const kunit_case &which) : case_(which) {
-    }
+  public:
+    explicit KunitCase(const kunit_case &which) : case_(which) {}
     void TestBody() override {
         kunit test{case_.name};
         case_.run_case(&test);
     }
 
-private:
+  private:
     const kunit_case &case_;
 };
 

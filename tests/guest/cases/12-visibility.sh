@@ -33,6 +33,25 @@ check 'every attribute can be read' readable
 only_root() { [ -z "$(find $debugfs -type f -perm /077)" ]; }
 check 'debugfs is for root only' only_root
 
+# ---- Sensors, where the kernel has hwmon ----
+
+sensor() { cat $class/device/hwmon/hwmon*/"$1"; }
+sensor_is() { [ "$(sensor "$1" 2>&1)" = "$2" ]; }
+if [ -d /sys/class/hwmon ]; then
+	check 'temperature in millidegrees' sensor_is temp1_input 38000
+	check 'core voltage' sensor_is in0_input 900
+	check 'battery voltage' sensor_is in1_input 3000
+	check 'with labels' sensor_is in1_label battery
+	check 'its name' sensor_is name k7hsm
+	qmp qom-set '{"path": "/machine/peripheral/card0", "property": "temperature", "value": 61500}'
+	wait_for 'a new temperature is seen' 10 sensor_is temp1_input 61500
+	check 'reset' k7reset --kind function $card
+	check 'they survive a reset' sensor_is temp1_input 61500
+	qmp qom-set '{"path": "/machine/peripheral/card0", "property": "temperature", "value": 0}'
+	wait_for 'a sensor that has gone has no data' 10 sensor_is temp1_input \
+		"cat: read error: No data available"
+fi
+
 # ---- Traces and uevents, while the card works, is reset and halts ----
 
 echo 8192 >$tracing/buffer_size_kb
@@ -68,14 +87,17 @@ for i in 1 2 3 4 5 6 7 8; do printf %s "$marker"; done >/tmp/payload
 check 'echo replies it' fmcall -q a000 --in /tmp/payload --out /tmp/reply
 check 'as it was' cmp /tmp/payload /tmp/reply
 
-# The reply of slow comes after some seconds; echo waits behind it, with the payload.
-fmcall -q a0fa --text 300000000 >/dev/null &
-slow=$!
-waits() { grep 'opcode=FM_CALL' $debugfs/requests >/tmp/requests && [ "$(wc -l </tmp/requests)" = "$1" ]; }
-wait_for 'debugfs: a request is in flight' 5 waits 1
-fmcall -q a000 --in /tmp/payload --out /tmp/reply &
+# Each reply of slow takes some seconds; echo waits behind them, with the payload.
+slow_call() { fmcall -q --timeout 100 a0fa --text 490000000 >/dev/null & }
+waits() { grep "opcode=FM_CALL.* in_len=$1 " $debugfs/requests; }
+slow_call
+first=$!
+slow_call
+second=$!
+wait_for 'debugfs: a request is in flight' 30 waits 9
+fmcall -q --timeout 100 a000 --in /tmp/payload --out /tmp/reply &
 behind=$!
-wait_for 'debugfs: and one behind it' 5 waits 2
+wait_for 'debugfs: and one behind it' 30 waits 256
 cat $debugfs/requests >$seen/requests
 cat $debugfs/rings >$seen/rings
 cat $debugfs/registers >$seen/registers
@@ -89,7 +111,7 @@ if dumps >/dev/null 2>&1; then not_ok 'a core dump before any fault'; else ok 'n
 fmcall -q a002 --text crash >/dev/null 2>&1
 crash=$?
 [ $crash = 4 ] && ok 'crashy halts the card' || not_ok "fmcall crash ended with $crash"
-wait $slow $behind
+wait $first $second $behind
 wait_for 'uevent: halted by an FM' 5 uevent_seen 'change live halted fm-fault [0-9]*'
 wait_for 'a core dump of it' 5 dumps
 cat /sys/class/devcoredump/devcd*/data >$seen/coredump
