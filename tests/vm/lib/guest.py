@@ -59,6 +59,7 @@ def qemu_arguments(options, kernel: str, folder: str, pipes: dict[str, int]) -> 
     arguments += port_arguments(options, folder, pipes) + card_arguments(options)
     for device in options.device:
         arguments += ["-device", device]
+    arguments += options.qemu_arg
     if options.qmp:
         arguments += ["-qmp", f"unix:{options.qmp.replace(',', ',,')},server=on,wait=off"]
     return arguments
