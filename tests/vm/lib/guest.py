@@ -12,6 +12,7 @@ import time
 from verdict import Report
 
 PR_SET_PDEATHSIG = 1
+LOW_INITRAMFS = 128 << 20  # far from the kernel, which is loaded at 16 MiB, and from the end of memory
 BOOT_LIMIT = 120  # seconds until the command must have started; 3 are usual, a busy machine takes longer
 
 # Debugging aids that stock kernels have but do not use by default.
@@ -50,12 +51,27 @@ def port_arguments(options, folder: str, pipes: dict[str, int]) -> list[str]:
     return arguments
 
 
+def initramfs_arguments(options, folder: str) -> tuple[list[str], str]:
+    """QEMU's arguments, and the kernel's.
+
+    -initrd puts it at the end of memory, below what QEMU takes the ACPI tables to need. With a TPM they are larger, and
+    overwritten. --low-initramfs loads it to a fixed place instead, which the kernel must be kept from using.
+    """
+    path = f"{folder}/initramfs"
+    if not options.low_initramfs:
+        return ["-initrd", path], ""
+    size = (os.path.getsize(path) + 4095) & ~4095
+    loader = f"loader,file={path},addr={LOW_INITRAMFS:#x},force-raw=on"
+    return ["-device", loader], f"initrdmem={LOW_INITRAMFS:#x},{size:#x} memmap={size:#x}${LOW_INITRAMFS:#x}"
+
+
 def qemu_arguments(options, kernel: str, folder: str, pipes: dict[str, int]) -> list[str]:
-    kernel_arguments = f"{KERNEL_ARGUMENTS} loglevel={7 if options.dmesg else 5} {options.append}"
+    initramfs, place = initramfs_arguments(options, folder)
+    kernel_arguments = f"{KERNEL_ARGUMENTS} loglevel={7 if options.dmesg else 5} {place} {options.append}"
     arguments = [options.qemu, "-machine", "q35", "-accel", options.accel, "-cpu", "max", "-smp", str(options.smp)]
     arguments += ["-m", options.memory, "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none"]
     arguments += ["-L", "/usr/share/seabios", "-L", "/usr/share/qemu"]
-    arguments += ["-kernel", kernel, "-initrd", f"{folder}/initramfs", "-append", kernel_arguments]
+    arguments += ["-kernel", kernel, "-append", kernel_arguments, *initramfs]
     arguments += port_arguments(options, folder, pipes) + card_arguments(options)
     for device in options.device:
         arguments += ["-device", device]
