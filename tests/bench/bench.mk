@@ -15,7 +15,11 @@ $(O)/tests/fmcpu_bench: $(O)/tests/bench/fmcpu_bench.o $(FMCPU_OBJECTS) | $(FMCP
 	@mkdir -p $(@D)
 	$(QUIET_LINK)$(CXX) $(LDFLAGS) -o $@ $^ -lbenchmark -pthread
 
-BENCHMARKS += $(O)/tests/fmcpu_bench
+$(O)/tests/card_bench: $(O)/tests/bench/card_bench.o $(O)/lib/libk7card.so.0
+	@mkdir -p $(@D)
+	$(QUIET_LINK)$(CXX) $(LDFLAGS) -o $@ $^ -Wl,-rpath,'$$ORIGIN/../lib' -lbenchmark -lgtest -lcrypto -pthread
+
+BENCHMARKS += $(O)/tests/fmcpu_bench $(O)/tests/card_bench
 
 # What tests/bench/run measures with, in the guest. Static, so that it runs in any guest; so it has no sanitized variant.
 ifneq ($(SAN),1)
