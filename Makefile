@@ -90,7 +90,7 @@ shell: packages
 	@tests/vm/run --shell
 
 bench: packages
-	@$(MAKE) --no-print-directory KERNELS="$$(tests/bench/run --which-kernel)" guest-parts
+	@$(MAKE) --no-print-directory KERNELS="$$(tests/bench/run --which-kernel)" guest-parts $(O)/tests/card_bench
 	@tests/bench/run
 
 # Everything that a guest with a card consists of.

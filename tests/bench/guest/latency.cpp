@@ -127,6 +127,8 @@ bool measure_latency(const Plan &plan) {
     bool good = true;
     std::vector<Course> courses;
     for (const LatencySubject &subject : subjects()) {
+        if (!plan.only.empty() && subject.name != plan.only)
+            continue;
         if (auto course = prepare(subject, good))
             courses.push_back(std::move(*course));
     }

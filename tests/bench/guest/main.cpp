@@ -2,7 +2,7 @@
 //
 // The measuring program of tests/bench/run; it runs in the guest and prints a line of JSON for each subject.
 //
-//     bench_guest ROUNDS LATENCY_MS THROUGHPUT_MS PART...
+//     bench_guest [--subject NAME] ROUNDS LATENCY_MS THROUGHPUT_MS PART...
 #include <charconv>
 #include <cstdio>
 #include <functional>
@@ -30,7 +30,7 @@ bool parse(std::string_view text, unsigned &number) {
 }
 
 int usage() {
-    std::fputs("usage: bench_guest ROUNDS LATENCY_MS THROUGHPUT_MS PART...\n"
+    std::fputs("usage: bench_guest [--subject NAME] ROUNDS LATENCY_MS THROUGHPUT_MS PART...\n"
                "PART is latency, throughput, transfer or channels\n",
                stderr);
     return 2;
@@ -39,8 +39,13 @@ int usage() {
 } // namespace
 
 int main(int argc, char **argv) {
-    const std::vector<std::string_view> arguments(argv + 1, argv + argc);
+    std::span<char *const> words(argv + 1, argv + argc);
     Plan plan;
+    if (words.size() >= 2 && std::string_view(words[0]) == "--subject") {
+        plan.only = words[1];
+        words = words.subspan(2);
+    }
+    const std::vector<std::string_view> arguments(words.begin(), words.end());
     if (arguments.size() < 4 || !parse(arguments[0], plan.rounds) || !parse(arguments[1], plan.latency_ms) ||
         !parse(arguments[2], plan.throughput_ms))
         return usage();

@@ -17,9 +17,10 @@ namespace k7bench {
 using Json = nlohmann::json;
 
 struct Plan {
-    unsigned rounds = 9;
-    unsigned latency_ms = 120;    ///< for each subject in each round
-    unsigned throughput_ms = 100; ///< for each point in each round
+    unsigned rounds = 0;
+    unsigned latency_ms = 0;    ///< for each subject in each round
+    unsigned throughput_ms = 0; ///< for each point in each round
+    std::string only{};         ///< subjects of this name alone; empty: all
 };
 
 inline std::uint64_t now_ns() {

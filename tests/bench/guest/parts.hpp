@@ -7,7 +7,8 @@
 
 namespace k7bench {
 
-/// All return false when a subject that should have run did not.
+/// All return false when a subject that should have run did not. Of several subjects,
+/// Plan::only alone is measured.
 bool measure_latency(const Plan &plan);
 bool measure_throughput(const Plan &plan);
 bool measure_transfer(const Plan &plan);

@@ -182,7 +182,7 @@ bool measure_throughput(const Plan &plan) {
     bool good = true;
     std::vector<Point> points;
     for (const ThroughputSubject &subject : subjects()) {
-        if (available(subject, good))
+        if ((plan.only.empty() || subject.name == plan.only) && available(subject, good))
             std::ranges::move(points_of(subject), std::back_inserter(points));
     }
     for (unsigned round = 0; round < (plan.rounds + 1) / 2; ++round)
