@@ -183,8 +183,8 @@ def other_table(results: Results) -> Table | None:
     for line in results.of("idle", status="ran"):
         rows.append(["an idle card by itself: memory, MiB", Spread.of(line["alone_mib"]).text()])
         rows.append(["an idle card by itself: processor, % of one", Spread.of(line["alone_percent"]).text()])
-        rows.append(["QEMU with an idle card, more than without: memory, MiB", Spread.of(line["qemu_mib"]).text()])
-        rows.append(["QEMU with an idle card, more than without: processor, % of one",
+        rows.append(["QEMU with an idle card, more than with an empty port: memory, MiB", Spread.of(line["qemu_mib"]).text()])
+        rows.append(["QEMU with an idle card, more than with an empty port: processor, % of one",
                      Spread.of(line["qemu_percent"]).text()])
     for kind in ("transfer", "channels", "idle"):
         notes += reasons(results.of(kind))
