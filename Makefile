@@ -90,7 +90,8 @@ shell: packages
 	@tests/vm/run --shell
 
 bench: packages
-	@$(MAKE) --no-print-directory benchmarks
+	@$(MAKE) --no-print-directory KERNELS="$$(tests/bench/run --which-kernel)" guest-parts $(O)/tests/card_bench
+	@tests/bench/run
 
 # Everything that a guest with a card consists of.
 .PHONY: guest-parts
@@ -124,7 +125,8 @@ help:
 	@echo 'make shell       a shell in a guest with a card'
 	@echo 'make             build all but QEMU, kernels and driver'
 	@echo 'make guest-parts build those as well'
-	@echo 'make bench       benchmarks'
+	@echo 'make bench       the card beside NVMe, a TPM and virtio-crypto, in a guest'
+	@echo 'make benchmarks  FM CPU and card by themselves'
 	@echo 'make format      clang-format over user space and card'
 	@echo 'make install     tools, library, man pages to PREFIX (default /usr/local)'
 	@echo 'SAN=1            as above, with ASan and UBSan, below build/san'

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Benchmarks of the FM CPU: `make benchmarks`. The FM that it runs is compiled from C here.
+# Benchmarks on the host: `make benchmarks`. The FM that fmcpu_bench runs is compiled from C here.
 
 FMCPU_OBJECTS := $(patsubst %.cpp,$(O)/%.o,$(wildcard card/fm/*.cpp))
 FMCPU_BENCH_ELF := build/fm/bench/fm_bench.elf
@@ -15,4 +15,18 @@ $(O)/tests/fmcpu_bench: $(O)/tests/bench/fmcpu_bench.o $(FMCPU_OBJECTS) | $(FMCP
 	@mkdir -p $(@D)
 	$(QUIET_LINK)$(CXX) $(LDFLAGS) -o $@ $^ -lbenchmark -pthread
 
-BENCHMARKS += $(O)/tests/fmcpu_bench
+$(O)/tests/card_bench: $(O)/tests/bench/card_bench.o $(O)/tests/bench/idle_card_bench.o $(O)/lib/libk7card.so.0
+	@mkdir -p $(@D)
+	$(QUIET_LINK)$(CXX) $(LDFLAGS) -o $@ $^ -Wl,-rpath,'$$ORIGIN/../lib' -lbenchmark -lgtest -lcrypto -pthread
+
+BENCHMARKS += $(O)/tests/fmcpu_bench $(O)/tests/card_bench
+
+# What tests/bench/run measures with, in the guest. Static, so that it runs in any guest; so it has no sanitized variant.
+ifneq ($(SAN),1)
+BENCH_GUEST_OBJECTS := $(patsubst %.cpp,$(O)/%.o,$(wildcard tests/bench/guest/*.cpp))
+ALL += $(O)/tests/bench_guest
+
+$(O)/tests/bench_guest: $(BENCH_GUEST_OBJECTS)
+	@mkdir -p $(@D)
+	$(QUIET_LINK)$(CXX) -static $(LDFLAGS) -o $@ $^ -luring -pthread
+endif

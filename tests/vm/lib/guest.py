@@ -12,6 +12,7 @@ import time
 from verdict import Report
 
 PR_SET_PDEATHSIG = 1
+LOW_INITRAMFS = 128 << 20  # far from the kernel, which is loaded at 16 MiB, and from the end of memory
 BOOT_LIMIT = 120  # seconds until the command must have started; 3 are usual, a busy machine takes longer
 
 # No log of the boot below "warning": a serial console is slow. mitigations=off spares a guest
@@ -51,18 +52,32 @@ def port_arguments(options, folder: str, pipes: dict[str, int]) -> list[str]:
     return arguments
 
 
-def kernel_arguments(options, kernel) -> str:
+def initramfs_arguments(options, folder: str) -> tuple[list[str], str]:
+    """QEMU's arguments, and the kernel's.
+
+    -initrd puts it at the end of memory, below what QEMU takes the ACPI tables to need. With a TPM they are larger, and
+    overwritten. --low-initramfs loads it to a fixed place instead, which the kernel must be kept from using.
+    """
+    path = f"{folder}/initramfs"
+    if not options.low_initramfs:
+        return ["-initrd", path], ""
+    size = (os.path.getsize(path) + 4095) & ~4095
+    loader = f"loader,file={path},addr={LOW_INITRAMFS:#x},force-raw=on"
+    return ["-device", loader], f"initrdmem={LOW_INITRAMFS:#x},{size:#x} memmap={size:#x}${LOW_INITRAMFS:#x}"
+
+
+def kernel_arguments(options, kernel, place: str) -> str:
     words = [KERNEL_ARGUMENTS, STOCK_ARGUMENTS if kernel.slowdown == 1 else OWN_ARGUMENTS]
     words += [IOMMU_ARGUMENTS] if options.iommu else []
-    return " ".join([*words, f"loglevel={7 if options.dmesg else 5}", options.append])
+    return " ".join([*words, f"loglevel={7 if options.dmesg else 5}", place, options.append])
 
 
 def qemu_arguments(options, kernel, folder: str, pipes: dict[str, int]) -> list[str]:
+    initramfs, place = initramfs_arguments(options, folder)
     arguments = [options.qemu, "-machine", "q35", "-accel", options.accel, "-cpu", "max", "-smp", str(options.smp)]
     arguments += ["-m", options.memory, "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none"]
     arguments += ["-L", "/usr/share/seabios", "-L", "/usr/share/qemu"]
-    arguments += ["-kernel", kernel.image, "-initrd", f"{folder}/initramfs"]
-    arguments += ["-append", kernel_arguments(options, kernel)]
+    arguments += ["-kernel", kernel.image, *initramfs, "-append", kernel_arguments(options, kernel, place)]
     arguments += ["-device", "intel-iommu,intremap=off"] if options.iommu else []  # before what it translates for
     arguments += port_arguments(options, folder, pipes) + card_arguments(options)
     for device in options.device:

@@ -142,12 +142,13 @@ def run_archive(options, module: str | None, stock_modules: list[str], slowdown:
     archive = Archive()
     if module:
         archive.copy(module, "lib/modules/k7hsm.ko")
-    for path in stock_modules:
+    for path in [*stock_modules, *options.load]:
         archive.copy(path, os.path.join("lib/modules", os.path.basename(path)))
     for spec in options.add:
         add_host_path(archive, spec, os.path.join(options.build, "lib"))
     settings = {"K7_DRIVER": "yes" if module else "no", "K7_SHELL": "yes" if options.shell else "no"}
     settings["K7_SLOWDOWN"] = str(slowdown)
+    settings["K7_MODULES"] = shlex.quote(" ".join(os.path.basename(path) for path in options.load))
     archive.file("k7/config", "".join(f"{name}={value}\n" for name, value in settings.items()).encode())
     archive.file("k7/command", f"exec {shlex.join(options.command)}\n".encode())
     return archive.bytes()
