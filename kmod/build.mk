@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 #
 # k7hsm.ko for each kernel of KERNELS (names of tests/vm/kernels), in build/kmod/RELEASE. It is built from links to the
 # sources, so that the source tree stays clean.

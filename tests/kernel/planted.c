@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * A use after free. Never compiled: coccicheck has to report it, which shows that
  * it looked at the folder.
