@@ -5,6 +5,7 @@
 #
 #   kmod          the modules: W=1, warnings are errors
 #   kmod-sparse   the same sources through sparse, with endian checks
+#   deb-dkms      the package k7hsm-dkms
 
 KERNELS ?= $(shell tests/vm/kernels default)
 KMOD_INPUTS := $(wildcard kmod/*.c kmod/*.h) kmod/Kbuild
@@ -32,3 +33,8 @@ build/kmod/%.stamp: $(KMOD_INPUTS) $(KMOD_HEADERS) kmod/build.mk
 
 build/kmod/%.sparse: $(KMOD_INPUTS) $(KMOD_HEADERS) kmod/build.mk
 	$(call kmod-kbuild,$*,-sparse,C=2 CF="-D__CHECK_ENDIAN__ -Wsparse-error")
+
+# The driver as a Debian package that DKMS builds, and its source tarball, in build/deb.
+.PHONY: deb-dkms
+deb-dkms:
+	@packaging/deb/build

@@ -116,4 +116,17 @@ def check_version() -> Outcome:
         dkms = re.search(r'^PACKAGE_VERSION="(.*)"', file.read(), re.M)[1]
     versions = {"Makefile": makefile, "kmod/k7.h": driver, "dkms.conf": dkms}
     same = len(set(versions.values())) == 1
-    return Outcome(f"{makefile}, {len(versions)} places", [] if same else [f"{where}: {what}" for where, what in versions.items()])
+    findings = [] if same else [f"{where}: {what}" for where, what in versions.items()]
+    return Outcome(f"{makefile}, {len(versions)} places", findings)
+
+
+def check_depends() -> Outcome:
+    """Kconfig and DKMS ask for the same options of the kernel."""
+    kconfig = (TOP / "kmod/Kconfig").read_text(encoding="utf-8")
+    driver = re.search(r"^config K7HSM\n((?:[ \t].*\n|\n)*)", kconfig, re.M)[1]
+    wanted = {option for line in re.findall(r"^\s*depends on (.*)", driver, re.M) for option in line.split(" && ")}
+    conf = (TOP / "packaging/dkms/dkms.conf").read_text(encoding="utf-8")
+    asked = re.search(r'^BUILD_EXCLUSIVE_CONFIG="(.*)"', conf, re.M)[1].split()
+    missing = [option for option in asked if option.removeprefix("CONFIG_") not in wanted]
+    missing += [option for option in sorted(wanted) if f"CONFIG_{option}" not in asked]
+    return Outcome(f"{len(asked)} options", [f"{option} is only in one of kmod/Kconfig and dkms.conf" for option in missing])
