@@ -122,6 +122,8 @@ help:
 	@echo 'make demo        an FM halts the card and fmrecover brings it back, in a guest, step by step'
 	@echo 'make check       all tests; ends with "N passed, N failed"'
 	@echo 'make check-fast  the tests that need no guest'
+	@echo 'make check-kernel static checks of the driver'
+	@echo 'make deb-dkms    package k7hsm-dkms in build/deb'
 	@echo 'make shell       a shell in a guest with a card'
 	@echo 'make             build all but QEMU, kernels and driver'
 	@echo 'make guest-parts build those as well'

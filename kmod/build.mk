@@ -1,10 +1,11 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 #
 # k7hsm.ko for each kernel of KERNELS (names of tests/vm/kernels), in build/kmod/RELEASE. It is built from links to the
 # sources, so that the source tree stays clean.
 #
 #   kmod          the modules: W=1, warnings are errors
 #   kmod-sparse   the same sources through sparse, with endian checks
+#   deb-dkms      the package k7hsm-dkms
 
 KERNELS ?= $(shell tests/vm/kernels default)
 KMOD_INPUTS := $(wildcard kmod/*.c kmod/*.h) kmod/Kbuild
@@ -32,3 +33,8 @@ build/kmod/%.stamp: build/kernels/%.info $(KMOD_INPUTS) $(KMOD_HEADERS) kmod/bui
 
 build/kmod/%.sparse: build/kernels/%.info $(KMOD_INPUTS) $(KMOD_HEADERS) kmod/build.mk
 	$(call kmod-kbuild,$*,-sparse,C=2 CF="-D__CHECK_ENDIAN__ -Wsparse-error")
+
+# The driver as a Debian package that DKMS builds, and its source tarball, in build/deb.
+.PHONY: deb-dkms
+deb-dkms:
+	@packaging/deb/build

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * What the card is and how it is: identity, state, and keeping the rings in step
  * with the firmware's life.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * The device node: one object for struct device and cdev, freed when the last
  * open file and the driver have let go of it; a channel for each open file.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Differences between the kernels that the driver builds for, 6.1 and later.
  * No other file tests LINUX_VERSION_CODE.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * The ioctls of include/uapi/linux/k7hsm.h. User memory is copied in once and the
  * copy is checked; what is copied out was zeroed before.

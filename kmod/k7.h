@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Private definitions of the k7hsm driver: its structures, who locks what, and
  * what the files offer to each other. docs/driver.md has the picture.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * The boot loader's mailbox: registers only, so that it works when nothing else
  * does. Replies are small (4 KiB at most) and rare, so polling is good enough.

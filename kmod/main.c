@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * k7hsm: driver of the K7 PCIe hardware security module. The module as such:
  * parameters, class, device numbers.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * The PCI side: finding a card, letting go of it, and what the PCI core does to
  * it in between (resets, errors, suspend).

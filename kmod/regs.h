@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Access to BAR 0. A card that is gone reads as all ones, which is no value of
  * any register (mailbox data and ESN excepted): whoever reads a register to act

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Resets and erases. All that the driver starts itself is a job on the card's
  * ordered workqueue; what the PCI core starts (sysfs reset, AER, suspend) comes

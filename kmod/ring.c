@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Command rings. The card is not trusted: what it writes is read once, checked,
  * and never used as an index or a length before that.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Attributes of /sys/class/k7hsm/k7pfN: one value a file, from memory, so that
  * reading them never waits for the card.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Which driver state may follow which. Needs nothing of the kernel but the user
  * space header, so that the table can be tested anywhere.

@@ -128,12 +128,12 @@ enum k7_reason {
 enum k7_boot_opcode {
 	K7_BOOT_IDENTIFY = 1,		/* -> struct k7_identity */
 	K7_BOOT_STATE = 2,		/* -> struct k7_card_state */
-	K7_BOOT_FAULT_REPORT = 3,	/* arg0: sequence, 0: the last one -> struct k7_fault_report */
-	K7_BOOT_ERASE_FMS = 4,		/* stops the firmware (state BOOT unless HALTED), erases all FMs */
-	K7_BOOT_ERASE_SMFS = 5,		/* stops the firmware likewise, destroys the SMFS key, then content */
-	K7_BOOT_START_FIRMWARE = 6,	/* arg0: enum k7_boot_mode; (re)starts; answers before it is up */
+	K7_BOOT_FAULT_REPORT = 3,	/* arg0: sequence, 0: last -> struct k7_fault_report */
+	K7_BOOT_ERASE_FMS = 4,		/* stops firmware (BOOT unless HALTED), erases all FMs */
+	K7_BOOT_ERASE_SMFS = 5,		/* stops it likewise, erases SMFS key, then content */
+	K7_BOOT_START_FIRMWARE = 6,	/* k7_boot_mode; (re)starts; answers before it is up */
 	K7_BOOT_STOP_FIRMWARE = 7,	/* state BOOT, reason STOPPED; waits until it has stopped */
-	K7_BOOT_RESET = 8,		/* arg0: enum k7_boot_mode; answers, then the whole card resets */
+	K7_BOOT_RESET = 8,		/* arg0: enum k7_boot_mode; answers, then card resets */
 };
 
 enum k7_boot_mode {

@@ -78,7 +78,7 @@ enum k7_fm_status {
 enum k7_fm_startup {
 	K7_FM_STARTUP_NOT_STARTED = 0,	/* not applicable: FM not started */
 	K7_FM_STARTUP_OK = 1,
-	K7_FM_STARTUP_FAILED = 2,	/* the start-up function returned an error; startup_value says which */
+	K7_FM_STARTUP_FAILED = 2,	/* start-up function failed; startup_value: its error */
 };
 
 /** struct k7_fm_info - one FM, 192 bytes */

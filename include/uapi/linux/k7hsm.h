@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
+/* SPDX-License-Identifier: GPL-2.0-only WITH Linux-syscall-note */
 /*
  * User space interface of the k7hsm driver: /dev/k7pf0, /dev/k7pf1, ...
  *
@@ -132,7 +132,8 @@ struct k7_ioc_info {
 
 #define K7_QUERY_IDENTITY	1	/* reply: struct k7_identity (include/k7/payload.h) */
 #define K7_QUERY_STATE		2	/* reply: struct k7_card_state */
-#define K7_QUERY_FAULT_REPORT	3	/* reply: struct k7_fault_report; arg: sequence, 0: the last */
+/* reply: struct k7_fault_report; arg: sequence, 0: the last */
+#define K7_QUERY_FAULT_REPORT	3
 
 /**
  * struct k7_ioc_query - ask the card's boot loader (40 bytes)

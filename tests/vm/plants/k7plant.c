@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Faults on purpose, to see that the guest runner notices each of them:
  *     insmod k7plant.ko plant=NAME
