@@ -15,7 +15,7 @@ static atomic_t k7_devices;	/* that are not released yet */
 
 /* ---- Channels ---- */
 
-/* Return: 0, or -EBUSY when the ring is full or there is no memory: try again later. */
+/* Return: 0, -EHOSTDOWN, or -ENOMEM: try again later. */
 static int k7_channel_send_close(struct k7_device *k7, u32 channel)
 {
 	struct k7_request *req = k7_request_alloc(K7_CMD_CHANNEL_CLOSE, 0, 0, GFP_KERNEL);
@@ -23,13 +23,13 @@ static int k7_channel_send_close(struct k7_device *k7, u32 channel)
 	int err;
 
 	if (!req)
-		return -EBUSY;
+		return -ENOMEM;
 	req->channel = channel;
 	req->closes = channel;
 	req->async = true;
 	req->deadline = jiffies + msecs_to_jiffies(k7_request_timeout(0));
 	list_add(&req->node, &reqs);
-	err = k7_ring_submit(k7_ring_of_this_cpu(k7), &reqs, false);
+	err = k7_ring_submit(k7_ring_of_this_cpu(k7), &reqs, true);
 	k7_request_put(req);
 	return err;
 }
@@ -50,7 +50,7 @@ void k7_channels_flush(struct k7_device *k7)
 		if (!test_and_clear_bit(channel, k7->closing))
 			continue;
 		err = k7_channel_send_close(k7, channel);
-		if (err == -EBUSY) {
+		if (err == -ENOMEM) {
 			set_bit(channel, k7->closing);
 			return;
 		}

@@ -15,6 +15,7 @@ namespace hsm {
 namespace {
 
 constexpr std::size_t kQueryRoom = K7_MB_DATA_BYTES;
+constexpr std::size_t kLoadChunkMax = std::size_t{1} << 20;
 constexpr std::size_t kLabelMax = sizeof(k7_fm_load::label) - 1;
 constexpr std::uint32_t kForever = std::numeric_limits<std::uint32_t>::max();
 
@@ -37,6 +38,15 @@ Bytes load_header(const FmLoad &load) {
     Bytes payload(bytes.begin(), bytes.end());
     payload.insert(payload.end(), load.certificate.begin(), load.certificate.end());
     return payload;
+}
+
+/// Bytes of an image that one command carries: as many as the driver takes, but few enough for a progress to move.
+std::size_t load_chunk(Transport &transport) {
+    k7_ioc_info info{};
+    check_errno(transport, transport.info(info), "ask the driver about it");
+    if ((info.driver_features & K7_DRIVER_HAS_BULK) != 0)
+        return std::clamp<std::size_t>(info.bulk_max, 1, kLoadChunkMax);
+    return std::clamp<std::size_t>(info.payload_max, 1, K7_PAYLOAD_MAX);
 }
 
 } // namespace
@@ -96,7 +106,7 @@ std::vector<FmInfo> Card::fms() const {
 
 FmInfo Card::load_fm(const FmLoad &load, const Progress &progress) {
     const Bytes header = load_header(load);
-    const std::size_t chunk = std::clamp<std::size_t>(info().payload_max, 1, K7_PAYLOAD_MAX);
+    const std::size_t chunk = load_chunk(*transport_);
     request(*transport_, {K7_CMD_FM_LOAD_BEGIN, 0, header}, "load the FM");
     try {
         for (std::size_t offset = 0; offset < load.image.size(); offset += chunk) {

@@ -19,7 +19,7 @@ namespace k7test {
 namespace {
 
 constexpr std::uint64_t kBadAddress = 0xdead0000;
-constexpr std::uint32_t kInFlightMax = 256;
+constexpr int kInFlightMax = 256;
 
 std::vector<k7_submission> nops(std::size_t count) {
     std::vector<k7_submission> result;
@@ -359,12 +359,17 @@ namespace {
 class Fleet {
   public:
     Fleet(const Context &context, std::size_t files, std::uint32_t depth) : depth_(depth), replies_(files * depth) {
-        for (std::size_t i = 0; i < files; i++)
-            nodes_.emplace_back(context.node);
+        // Channels of files that were closed are free again when the card has heard of it.
+        eventually(20, [&] {
+            Node node(context.node);
+            if (node.good())
+                nodes_.push_back(std::move(node));
+            return nodes_.size() == files || !(node.good() || errno == EBUSY);
+        });
     }
 
     [[nodiscard]] bool opened() const {
-        return std::all_of(nodes_.begin(), nodes_.end(), [](const Node &node) { return node.good(); });
+        return nodes_.size() * depth_ == replies_.size();
     }
 
     /// @return submissions that were taken
@@ -408,7 +413,6 @@ void test_many_files(Context &context) {
     constexpr std::uint32_t kDepth = 64;
     rlimit limit{kFiles + 64, kFiles + 64};
     ::setrlimit(RLIMIT_NOFILE, &limit);
-    context.tap.check(eventually(10, [&] { return Node(context.node).good(); }), "a file can be opened");
     Fleet fleet(context, kFiles, kDepth);
     context.tap.check(fleet.opened(), "1024 files are open");
     context.tap.check(!Node(context.node).good() && errno == EBUSY, "one more is EBUSY");
@@ -524,7 +528,7 @@ void test_async_halt(Context &context) {
             not_sent += room[static_cast<std::size_t>(i)].error == EHOSTDOWN;
         }
     }
-    tap.check(cancelled > 0 && not_sent > 0 && cancelled + not_sent == 4 * static_cast<int>(kInFlightMax),
+    tap.check(cancelled > 0 && not_sent > 0 && cancelled + not_sent == 4 * kInFlightMax,
               "a halt ends what was sent with ECANCELED (" + std::to_string(cancelled) +
                   "), what waited with EHOSTDOWN (" + std::to_string(not_sent) + ")");
     tap.result(-EHOSTDOWN, node.submit(Node::submission(K7_CMD_NOP)), "SUBMIT on a halted card");
@@ -572,7 +576,7 @@ void test_async_unbind(Context &context) {
     Blocked collector([&] { return count_ends(node, kInFlightMax, ENODEV); });
     std::this_thread::sleep_for(std::chrono::milliseconds(100));
     write_driver("unbind", address);
-    tap.check(collector.result() == static_cast<int>(kInFlightMax), "unbinding: all in flight end with ENODEV");
+    tap.check(collector.result() == kInFlightMax, "unbinding: all in flight end with ENODEV");
     k7_completion completion{};
     tap.check(node.collect(std::span(&completion, 1), 1) == 0, "COLLECT works, and has no more");
     tap.result(-ENODEV, node.submit(Node::submission(K7_CMD_NOP)), "SUBMIT");

@@ -280,20 +280,6 @@ void test_signal(Context &context) {
     tap.check(eventually(10, [&] { return node.nop() == 0; }), "which works");
 }
 
-void test_lost_interrupt(Context &context) {
-    Tap &tap = context.tap;
-    const Node node(context.node);
-    const int before = counter(context, "completions_polled");
-
-    set_fault(context, "lose-irq");
-    settle();
-    const Stopwatch watch;
-    tap.result(0, node.nop(), "a request whose interrupt is lost is answered");
-    tap.within(watch.milliseconds(), 2500, "by the health poll");
-    tap.check(counter(context, "completions_polled") > before, "and counted");
-    restore(context, node);
-}
-
 void test_lost_completion(Context &context) {
     Tap &tap = context.tap;
     const Node node(context.node);

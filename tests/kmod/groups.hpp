@@ -24,6 +24,18 @@ void test_permissions(Context &context);
 void test_events(Context &context);
 void test_channels(Context &context);
 
+// discovery_test.cpp, async_test.cpp, uring_test.cpp, bulk_test.cpp: likewise, and disturbed
+void test_commands(Context &context);
+void test_claim(Context &context);
+void test_async_arguments(Context &context);
+void test_async(Context &context);
+void test_many_files(Context &context);
+void test_async_disturbed(Context &context);
+void test_uring(Context &context);
+void test_uring_disturbed(Context &context);
+void test_bulk(Context &context);
+void test_bulk_disturbed(Context &context);
+
 // disturbance_test.cpp: what happens to the card meanwhile
 void test_reset(Context &context);
 void test_erase(Context &context);
@@ -31,7 +43,6 @@ void test_busy_reset(Context &context);
 void test_halt(Context &context);
 void test_full_rings(Context &context);
 void test_signal(Context &context);
-void test_lost_interrupt(Context &context);
 void test_lost_completion(Context &context);
 void test_unbind(Context &context);
 void test_link_down(Context &context);

@@ -25,11 +25,16 @@ struct Ioctl {
 };
 
 constexpr std::array kIoctls = {
-    Ioctl{"INFO", K7_IOC_INFO, sizeof(k7_ioc_info)},          Ioctl{"QUERY", K7_IOC_QUERY, sizeof(k7_ioc_query)},
-    Ioctl{"REQUEST", K7_IOC_REQUEST, sizeof(k7_ioc_request)}, Ioctl{"ERASE", K7_IOC_ERASE, sizeof(k7_ioc_erase)},
-    Ioctl{"RESET", K7_IOC_RESET, sizeof(k7_ioc_reset)},       Ioctl{"EVENT", K7_IOC_EVENT, sizeof(k7_ioc_event)},
-    Ioctl{"COMMANDS", K7_IOC_COMMANDS, sizeof(k7_ioc_commands)}, Ioctl{"CLAIM", K7_IOC_CLAIM, sizeof(k7_ioc_claim)},
-    Ioctl{"SUBMIT", K7_IOC_SUBMIT, sizeof(k7_ioc_submit)}, Ioctl{"COLLECT", K7_IOC_COLLECT, sizeof(k7_ioc_collect)},
+    Ioctl{"INFO", K7_IOC_INFO, sizeof(k7_ioc_info)},
+    Ioctl{"QUERY", K7_IOC_QUERY, sizeof(k7_ioc_query)},
+    Ioctl{"REQUEST", K7_IOC_REQUEST, sizeof(k7_ioc_request)},
+    Ioctl{"ERASE", K7_IOC_ERASE, sizeof(k7_ioc_erase)},
+    Ioctl{"RESET", K7_IOC_RESET, sizeof(k7_ioc_reset)},
+    Ioctl{"EVENT", K7_IOC_EVENT, sizeof(k7_ioc_event)},
+    Ioctl{"COMMANDS", K7_IOC_COMMANDS, sizeof(k7_ioc_commands)},
+    Ioctl{"CLAIM", K7_IOC_CLAIM, sizeof(k7_ioc_claim)},
+    Ioctl{"SUBMIT", K7_IOC_SUBMIT, sizeof(k7_ioc_submit)},
+    Ioctl{"COLLECT", K7_IOC_COLLECT, sizeof(k7_ioc_collect)},
 };
 
 /// A page of which only @p size bytes lie before unmapped memory.

@@ -52,6 +52,38 @@ TEST(HsmCard, RandomBytesDiffer) {
     EXPECT_EQ(error_of([&] { (void)card.random(0); }).kind(), ErrorKind::usage);
 }
 
+/// Lengths of the FM_LOAD_DATA with which an image of @p size bytes goes to a driver with this limit.
+std::vector<std::uint32_t> data_commands(std::uint32_t bulk_max, std::size_t size) {
+    auto transport = std::make_unique<FakeTransport>();
+    std::vector<std::uint32_t> lengths;
+    std::size_t sent = 0;
+    transport->bulk_max = bulk_max;
+    transport->on_request = [&](k7_ioc_request &request) {
+        if (request.opcode != K7_CMD_FM_LOAD_DATA)
+            return;
+        EXPECT_EQ(request.arg[0], sent);
+        lengths.push_back(request.in_len);
+        sent += request.in_len;
+    };
+    Card card(std::move(transport));
+    const Bytes image(size);
+    std::size_t progress = 0;
+    // The fake commits nothing, so the load ends with an error then.
+    EXPECT_THROW((void)card.load_fm({image, {}, "release"}, [&](std::size_t done, std::size_t) { progress = done; }),
+                 Error);
+    EXPECT_EQ(sent, size);
+    EXPECT_EQ(progress, size);
+    return lengths;
+}
+
+TEST(HsmCard, AnImageGoesInLargePiecesWhenTheDriverTakesThem) {
+    using Lengths = std::vector<std::uint32_t>;
+    EXPECT_EQ(data_commands(0x3ff000, 5000), Lengths({5000}));
+    EXPECT_EQ(data_commands(0x3ff000, 0x250000), Lengths({0x100000, 0x100000, 0x50000}));
+    EXPECT_EQ(data_commands(0x20000, 0x30000), Lengths({0x20000, 0x10000}));
+    EXPECT_EQ(data_commands(0, 0x18000), Lengths({0x10000, 0x8000}));
+}
+
 TEST(HsmCard, AnFmRunsAfterTheRestart) {
     Card card = open_card();
     std::size_t last = 0;

@@ -85,6 +85,7 @@ class FakeTransport : public Transport {
     std::uint32_t state = K7_STATE_OPERATIONAL;
     int request_error = 0;
     int query_error = 0;
+    std::uint32_t bulk_max = 0; ///< 0: a driver without bulk payloads
     std::function<void(k7_ioc_request &)> on_request;
     std::function<void(k7_ioc_query &)> on_query;
     std::function<int(k7_ioc_erase &)> on_erase;
@@ -94,6 +95,8 @@ class FakeTransport : public Transport {
     int info(k7_ioc_info &info) override {
         info.card_state = state;
         info.payload_max = K7_PAYLOAD_MAX;
+        info.bulk_max = bulk_max;
+        info.driver_features = bulk_max != 0 ? K7_DRIVER_HAS_BULK : 0;
         info.pci_address = (2u << 8) | (3u << 3) | 1u;
         std::memset(info.esn, 'A', sizeof info.esn); // no terminator
         return 0;

@@ -179,8 +179,10 @@ struct k7_ioc_query {
  * @generation:	out: the card's generation in which the request ran
  * @reserved:	0
  *
- * Blocks until the reply is there. Commands of access ADMIN need CAP_SYS_ADMIN and
- * a file opened for writing.
+ * Blocks until the reply is there. On a file with O_NONBLOCK it fails with EAGAIN
+ * instead of waiting for room on the way to the card; the reply itself is waited for
+ * nevertheless: K7_IOC_SUBMIT is there for who does not want that. Commands of access
+ * ADMIN need CAP_SYS_ADMIN and a file opened for writing.
  */
 struct k7_ioc_request {
 	__u32 size;
