@@ -361,16 +361,17 @@ class Fleet {
     Fleet(const Context &context, std::size_t files, std::uint32_t depth) : depth_(depth), replies_(files * depth) {
         // Channels of files that were closed are free again when the card has heard of it.
         eventually(20, [&] {
-            Node node(context.node);
-            if (node.good())
+            while (nodes_.size() < files) {
+                Node node(context.node);
+                if (!node.good())
+                    return errno != EBUSY;
                 nodes_.push_back(std::move(node));
-            return nodes_.size() == files || !(node.good() || errno == EBUSY);
+            }
+            return true;
         });
     }
 
-    [[nodiscard]] bool opened() const {
-        return nodes_.size() * depth_ == replies_.size();
-    }
+    [[nodiscard]] bool opened() const { return nodes_.size() * depth_ == replies_.size(); }
 
     /// @return submissions that were taken
     std::size_t submit() {
@@ -453,7 +454,7 @@ void test_async_timeouts(Context &context, const Node &node) {
     Tap &tap = context.tap;
     const int timeouts = counter(context, "timeouts");
     const std::uint32_t generation = node.info().generation;
-    set_fault(context, "drop-completion:1000");
+    set_fault(context, "drop-completion:1000000");
     settle();
     k7_submission submission = Node::submission(K7_CMD_NOP);
     submission.timeout_ms = 300;
@@ -497,12 +498,18 @@ void test_full(Context &context) {
     context.tap.result(-ETIMEDOUT, blocking.nop(200), "REQUEST without it waits for its time");
 }
 
+bool is_ended_by_reset(const k7_completion &completion) {
+    return completion.error == ECANCELED || completion.error == EHOSTDOWN;
+}
+
 void test_async_reset(Context &context) {
     Tap &tap = context.tap;
     const Node node(context.node), other(context.node);
     node.submit(nops(100));
     tap.result(0, other.reset(K7_RESET_CARD), "a reset with 100 in flight");
-    tap.check(count_ends(node, 100, ECANCELED) + drain(node) == 100, "all of them end with ECANCELED");
+    std::array<k7_completion, 100> room{};
+    tap.check(node.collect(room, 100) == 100 && std::all_of(room.begin(), room.end(), is_ended_by_reset),
+              "all of them end, with ECANCELED, or EHOSTDOWN when they had not been sent");
     set_fault(context, "none");
     settle();
     tap.check(eventually(10, [&] { return node.submit(Node::submission(K7_CMD_NOP)) == 1 && collect_one(node) == 0; }),
@@ -552,25 +559,30 @@ void test_async_busy_reset(Context &context) {
             for (int i = 0; i < count; i++) {
                 const std::uint32_t error = room[static_cast<std::size_t>(i)].error;
                 answered += error == 0;
-                wrong += error != 0 && error != ECANCELED && error != EHOSTDOWN;
+                wrong += error != 0 && !is_ended_by_reset(room[static_cast<std::size_t>(i)]);
             }
         }
     });
     const Node node(context.node);
     int failures = 0;
-    for (std::uint32_t i = 0; i < 8; i++)
+    for (std::uint32_t i = 0; i < 8; i++) {
+        const int before = answered;
         failures += node.reset(1 + i % 4) != 0;
+        failures += !eventually(20, [&] { return answered > before; });
+    }
     stop = true;
     sender.join();
-    context.tap.check(failures == 0 && answered > 0 && wrong == 0 && missing == 0,
-                      "8 resets under submissions: each has one completion, with a documented error");
+    context.tap.check(failures == 0, "8 resets under submissions, which go on afterwards");
+    context.tap.check(answered > 0 && wrong == 0 && missing == 0,
+                      "each submission has one completion, with a documented error: " + std::to_string(answered) +
+                          " answered, " + std::to_string(wrong) + " wrong, " + std::to_string(missing) + " missing");
 }
 
 void test_async_unbind(Context &context) {
     Tap &tap = context.tap;
     Node node(context.node);
     const std::string address = pci_address(context);
-    set_fault(context, "drop-completion:1000");
+    set_fault(context, "drop-completion:1000000");
     settle();
     node.submit(nops(kInFlightMax));
     Blocked collector([&] { return count_ends(node, kInFlightMax, ENODEV); });
@@ -593,7 +605,11 @@ void test_async_lost_interrupt(Context &context) {
     std::vector<k7_submission> batch(64, Node::submission(K7_CMD_GET_RANDOM, 0, reply, K7_PAYLOAD_MAX));
     set_fault(context, "lose-irq");
     settle();
-    context.tap.check(node.submit(batch) == 64 && drain(node) == 64, "lost interrupts lose no completion");
+    // On a loaded machine the card may be quicker than the submitter, who then needs no interrupt.
+    bool complete = true;
+    for (int i = 0; i < 20 && counter(context, "completions_polled") == before; i++)
+        complete = node.submit(batch) == 64 && drain(node) == 64 && complete;
+    context.tap.check(complete, "lost interrupts lose no completion");
     context.tap.check(counter(context, "completions_polled") > before, "the health poll has found them");
     set_fault(context, "none");
     settle();
