@@ -29,6 +29,8 @@ done
 # Each vector interrupts: a completion whose interrupt does not come would still be found, by the poll.
 silent=$(awk '/k7pf/ { sum = 0; for (i = 2; $i ~ /^[0-9]+$/; i++) sum += $i; if (sum == 0) print $NF }' /proc/interrupts)
 [ -z "$silent" ] && ok 'all vectors interrupt' || not_ok "vectors that never interrupt: $silent"
+storms=$(cat /sys/class/k7hsm/*/counters/irq_storms | sort -n | tail -1)
+[ "$storms" = 0 ] && ok 'none of it is taken for a storm' || not_ok "$storms storms"
 echo "# completions polled: $(cat /sys/class/k7hsm/*/counters/completions_polled | xargs)"
 
 echo "$(basename "$(readlink -f /sys/class/k7hsm/k7pf0/device)")" >/sys/bus/pci/drivers/k7hsm/unbind
