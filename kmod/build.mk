@@ -17,7 +17,7 @@ kmod-sparse: $(KERNELS:%=build/kmod/%.sparse)
 # $(1): kernel name, $(2): suffix of the folder, $(3): further arguments of Kbuild
 define kmod-kbuild
 	@mkdir -p build/kmod
-	+@eval "$$(tests/vm/kernels get $(1) | sed -n '/^release=/p;/^headers=/p')"; \
+	+@eval "$$(sed -n '/^release=/p;/^headers=/p' build/kernels/$(1).info)"; \
 	folder=$(abspath build/kmod)/$$release$(2); \
 	mkdir -p "$$folder"; \
 	find "$$folder" -maxdepth 1 -type l -delete; \
@@ -27,8 +27,8 @@ define kmod-kbuild
 	@touch $@
 endef
 
-build/kmod/%.stamp: $(KMOD_INPUTS) $(KMOD_HEADERS) kmod/build.mk
+build/kmod/%.stamp: build/kernels/%.info $(KMOD_INPUTS) $(KMOD_HEADERS) kmod/build.mk
 	$(call kmod-kbuild,$*,,W=1)
 
-build/kmod/%.sparse: $(KMOD_INPUTS) $(KMOD_HEADERS) kmod/build.mk
+build/kmod/%.sparse: build/kernels/%.info $(KMOD_INPUTS) $(KMOD_HEADERS) kmod/build.mk
 	$(call kmod-kbuild,$*,-sparse,C=2 CF="-D__CHECK_ENDIAN__ -Wsparse-error")

@@ -7,8 +7,10 @@
 
 #include <linux/delay.h>
 #include <linux/module.h>
+#include <linux/mutex.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
+#include <linux/timer.h>
 
 static char *plant = "";
 module_param(plant, charp, 0444);
@@ -77,6 +79,50 @@ static void leak(void)
 	(void)kmalloc(OBJECT_SIZE, GFP_KERNEL);
 }
 
+static DEFINE_MUTEX(first);
+static DEFINE_MUTEX(second);
+
+static void lock_order(void)
+{
+	mutex_lock(&first);
+	mutex_lock(&second);
+	mutex_unlock(&second);
+	mutex_unlock(&first);
+	mutex_lock(&second);
+	mutex_lock(&first);
+	mutex_unlock(&first);
+	mutex_unlock(&second);
+}
+
+static void atomic_sleep(void)
+{
+	preempt_disable();
+	might_sleep();
+	preempt_enable();
+}
+
+static void timer_expired(struct timer_list *timer)
+{
+}
+
+static void timer(void)
+{
+	struct timer_list *object = kmalloc(sizeof(*object), GFP_KERNEL);
+
+	if (!object)
+		return;
+	timer_setup(object, timer_expired, 0);
+	mod_timer(object, jiffies + HZ * 1000);
+	kfree(object);
+}
+
+static void shift(void)
+{
+	static volatile int distance = 40;
+
+	WRITE_ONCE(distance, 1 << distance);
+}
+
 static void hung_task(void)
 {
 	for (;;) {
@@ -103,6 +149,10 @@ static const struct {
 	{ "null-pointer", null_pointer },
 	{ "taint", taint },
 	{ "leak", leak },
+	{ "lock-order", lock_order },
+	{ "atomic-sleep", atomic_sleep },
+	{ "timer", timer },
+	{ "shift", shift },
 	{ "hung-task", hung_task },
 	{ "lockup", lockup },
 };
