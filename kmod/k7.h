@@ -177,6 +177,7 @@ struct k7_vector {
  * @payload_max: largest payload in bytes
  * @channel_max: highest channel number
  * @ring_entries: entries of each ring
+ * @card_rings:	ring pairs of the card, used or not
  * @esn:	electronic serial number, printable
  * @state_lock:	protects changes of @state
  * @state:	enum k7_driver_state; k7_set_state() is the only writer
@@ -221,6 +222,7 @@ struct k7_device {
 	u32 payload_max;
 	u32 channel_max;
 	u32 ring_entries;
+	unsigned int card_rings;
 	char esn[K7_ESN_SIZE + 1];
 
 	spinlock_t state_lock;	/* changes of state */
@@ -386,6 +388,7 @@ void k7_rings_free(struct k7_device *k7);
 int k7_rings_start(struct k7_device *k7, u32 generation);
 bool k7_rings_stop(struct k7_device *k7, int error);
 void k7_rings_fail(struct k7_device *k7, int error);
+bool k7_rings_stop_all(struct k7_device *k7);
 int k7_ring_submit(struct k7_ring *ring, struct k7_request *req);
 unsigned int k7_ring_reap(struct k7_ring *ring);
 bool k7_ring_has_space(struct k7_ring *ring);

@@ -45,13 +45,15 @@ static int k7_pci_reset_locked(struct pci_dev *pdev)
 	return err;
 }
 
-/* Return: true when no ring runs any more, be it after a reset of the function. */
-static bool k7_pci_quiesce(struct k7_device *k7, int error)
+/*
+ * One may still run when the last driver died without a word, also one that this
+ * driver would not use: the last kernel may have had more processors. Return: true
+ * when none runs any more, be it after a reset of the function.
+ */
+static bool k7_stop_stale_rings(struct k7_device *k7)
 {
-	guard(mutex)(&k7->control);
-	if (k7_rings_stop(k7, error))
-		return true;
-	return !k7_pci_reset_locked(k7->pdev) && k7_rings_stop(k7, error);
+	return k7_rings_stop_all(k7) ||
+	       (!k7_pci_reset_locked(k7->pdev) && k7_rings_stop_all(k7));
 }
 
 /* Everything that the hardware needs, up to a card that can be used. */
@@ -62,8 +64,7 @@ static int k7_start(struct k7_device *k7)
 	err = k7_rings_alloc(k7);
 	if (err)
 		return err;
-	/* One may still run when the last driver died without a word. */
-	if (!k7_pci_quiesce(k7, -ECANCELED))
+	if (!k7_stop_stale_rings(k7))
 		return dev_err_probe(&k7->pdev->dev, -EIO, "the card's rings do not stop\n");
 	k7_event_mask(k7, 0);
 	k7->wq = alloc_ordered_workqueue("%s", WQ_FREEZABLE, dev_name(&k7->dev));
@@ -90,8 +91,10 @@ static int k7_start(struct k7_device *k7)
  */
 static void k7_release_rings(struct k7_device *k7)
 {
-	if (k7->rings)
-		k7_pci_quiesce(k7, -ENODEV);
+	mutex_lock(&k7->control);
+	if (k7->rings && !k7_rings_stop(k7, -ENODEV) && !k7_pci_reset_locked(k7->pdev))
+		k7_rings_stop(k7, -ENODEV);
+	mutex_unlock(&k7->control);
 	pci_clear_master(k7->pdev);
 	k7_rings_free(k7);
 }

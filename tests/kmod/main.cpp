@@ -44,6 +44,8 @@ constexpr Group kGroups[] = {
     {"errors-under-load", k7test::test_errors_under_load, true, true},
     {"suspend-under-load", k7test::test_suspend_under_load, true, true},
     {"lies", k7test::test_lies, true, true},
+    {"stale-ring", k7test::test_stale_ring, true, true},
+    {"kexec", k7test::test_kexec, false, true},
 };
 
 int usage() {

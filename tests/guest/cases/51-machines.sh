@@ -13,7 +13,7 @@
 # vm: --smp 8 --cards 8 --memory 1G
 . /guest/lib.sh
 
-ioctl_test() { ./ioctl_test --node "$1" --card "/machine/peripheral/$2" info request reset busy-reset; }
+ioctl_test() { ./ioctl_test --node "$1" --card "/machine/peripheral/$2" request reset busy-reset; }
 
 echo "# $(grep -c ^processor /proc/cpuinfo) processors, $(sysfs interrupts) interrupts, $(sysfs rings) rings"
 grep k7pf /proc/interrupts | sed 's/^/# /'
