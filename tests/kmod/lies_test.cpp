@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// A card that lies, storms, dawdles or glitches (docs/card-interface.md, Faults): the driver survives it, says so in its
-// counters, ends every request in bounded time, and the card works again afterwards.
+// A card that lies, storms, dawdles or glitches (docs/card-interface.md, Faults): the driver survives it, says so in
+// its counters, ends every request in bounded time, and the card works again afterwards.
 #include <algorithm>
 #include <vector>
 

@@ -14,7 +14,7 @@ namespace {
 struct Group {
     const char *name;
     void (*run)(k7test::Context &context);
-    bool faults; ///< needs a runner that carries out "@qmp" lines
+    bool faults;        ///< needs a runner that carries out "@qmp" lines
     bool asked = false; ///< runs only when it is named
 };
 

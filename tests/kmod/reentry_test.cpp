@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// A kernel that takes over from another: by kexec, which has the old driver stop the card; and over a card that still runs,
-// as a kernel leaves it that died without a word. The latter is played from user space: a process programs a ring of the
-// card with pages of its own, and the driver is bound over it.
+// A kernel that takes over from another: by kexec, which has the old driver stop the card; and over a card that still
+// runs, as a kernel leaves it that died without a word. The latter is played from user space: a process programs a ring
+// of the card with pages of its own, and the driver is bound over it.
 #include <algorithm>
 #include <cstring>
 #include <memory>
@@ -27,14 +27,17 @@ constexpr unsigned kRing = 7; // not one that the driver uses in a small guest
 /// A page that stays where it is, and its physical address. Needs root.
 class DmaPage {
   public:
-    DmaPage() : memory_(::mmap(nullptr, kPage, PROT_READ | PROT_WRITE,
-                               MAP_PRIVATE | MAP_ANONYMOUS | MAP_LOCKED | MAP_POPULATE, -1, 0)) {}
+    DmaPage()
+        : memory_(::mmap(nullptr, kPage, PROT_READ | PROT_WRITE,
+                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_LOCKED | MAP_POPULATE, -1, 0)) {}
     ~DmaPage() { ::munmap(memory_, kPage); }
     DmaPage(const DmaPage &) = delete;
     DmaPage &operator=(const DmaPage &) = delete;
 
     template <typename Entry>
-    volatile Entry *as() { return static_cast<volatile Entry *>(memory_); }
+    volatile Entry *as() {
+        return static_cast<volatile Entry *>(memory_);
+    }
 
     [[nodiscard]] std::uint64_t address() const {
         const int pagemap = ::open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
@@ -120,7 +123,9 @@ class StaleRing {
         }
         registers_.ring_write(K7_RING_SQ_TAIL, tail_ % kEntries);
     }
-    [[nodiscard]] bool answered(std::uint32_t index) { return (completions_.as<k7_cqe>()[index].phase & K7_CQE_PHASE) != 0; }
+    [[nodiscard]] bool answered(std::uint32_t index) {
+        return (completions_.as<k7_cqe>()[index].phase & K7_CQE_PHASE) != 0;
+    }
     [[nodiscard]] std::vector<std::byte> completions() const { return completions_.copy(); }
 
   private:
@@ -182,7 +187,8 @@ void test_kexec(Context &context) {
     const int kernel = ::open("/boot/vmlinuz", O_RDONLY | O_CLOEXEC);
     const int initrd = ::open("/tmp/initrd", O_RDONLY | O_CLOEXEC);
     const long loaded = ::syscall(SYS_kexec_file_load, kernel, initrd, arguments.size() + 1, arguments.c_str(), 0UL);
-    tap.check(loaded == 0, std::string("load the next kernel") + (loaded == 0 ? "" : std::string(": ") + ::strerror(errno)));
+    tap.check(loaded == 0,
+              std::string("load the next kernel") + (loaded == 0 ? "" : std::string(": ") + ::strerror(errno)));
     if (loaded != 0)
         return;
     std::vector<std::thread> load;
