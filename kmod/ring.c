@@ -466,17 +466,15 @@ static int k7_ring_alloc(struct k7_device *k7, unsigned int index)
 int k7_rings_alloc(struct k7_device *k7)
 {
 	unsigned int i;
-	int err;
+	int err = 0;
 
 	k7->rings = kcalloc(k7->ring_count, sizeof(*k7->rings), GFP_KERNEL);
 	if (!k7->rings)
 		return -ENOMEM;
-	for (i = 0; i < k7->ring_count; i++) {
-		err = k7_ring_alloc(k7, i);
-		if (err)
-			return err;
-	}
-	return 0;
+	/* All, also after a failure: each must be fit to be stopped. */
+	for (i = 0; i < k7->ring_count; i++)
+		err = k7_ring_alloc(k7, i) ?: err;
+	return err;
 }
 
 /**
