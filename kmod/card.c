@@ -121,7 +121,8 @@ static int k7_card_read_limits(struct k7_device *k7)
 	if (!K7_LIMITS_RINGS(limits) || !log2 || !k7->payload_max || !k7->channel_max)
 		return -EIO;
 	log2 = min_t(u32, log2, K7_RING_ENTRIES_MAX_LOG2);
-	k7->ring_count = min_t(u32, K7_LIMITS_RINGS(limits), K7_RING_MAX);
+	k7->card_rings = min_t(u32, K7_LIMITS_RINGS(limits), K7_RING_MAX);
+	k7->ring_count = k7->card_rings;
 	k7->ring_entries = min_t(u32, 1u << log2, K7_RING_ENTRIES);
 	k7->payload_max = min_t(u32, k7->payload_max, K7_PAYLOAD_MAX);
 	k7->channel_max = min_t(u32, k7->channel_max, K7_CHANNEL_MAX);

@@ -14,7 +14,7 @@
  * events, are a storm: that vector is masked for a while and its rings are polled.
  */
 #define K7_STORM_WINDOW		(HZ / 10)
-#define K7_STORM_ALLOWANCE	300
+#define K7_STORM_ALLOWANCE	(K7_RING_ENTRIES + 100)	/* what was in flight, and events */
 #define K7_STORM_PAUSE		HZ
 
 static char *irq_kind = "auto";

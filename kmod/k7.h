@@ -239,6 +239,7 @@ struct k7_vector {
  * @claim:	file that has claimed the card; taken with @gate held for writing
  * @channel_max: highest channel number
  * @ring_entries: entries of each ring
+ * @card_rings:	ring pairs of the card, used or not
  * @esn:	electronic serial number, printable
  * @state_lock:	protects changes of @state
  * @state:	enum k7_driver_state; k7_set_state() is the only writer
@@ -292,6 +293,7 @@ struct k7_device {
 	struct k7_file *claim;
 	u32 channel_max;
 	u32 ring_entries;
+	unsigned int card_rings;
 	char esn[K7_ESN_SIZE + 1];
 
 	spinlock_t state_lock;	/* changes of state */
@@ -494,6 +496,7 @@ int k7_rings_start(struct k7_device *k7, u32 generation);
 bool k7_rings_stop(struct k7_device *k7, int error);
 int k7_ring_submit(struct k7_ring *ring, struct list_head *reqs, bool queue);
 void k7_rings_fail(struct k7_device *k7, int error);
+bool k7_rings_stop_all(struct k7_device *k7);
 unsigned int k7_ring_reap(struct k7_ring *ring);
 void k7_ring_poll(struct k7_ring *ring, struct k7_request *req);
 bool k7_ring_arm(struct k7_ring *ring, struct k7_request *req);

@@ -159,12 +159,12 @@ static bool k7_rung_poll(struct k7_device *k7)
 /* ---- Rung: abort ---- */
 
 /* The oldest request past its deadline that no abort was sent for, unless there are enough aborts. */
-static bool k7_ring_pick_for_abort(struct k7_ring *ring, u32 *tag)
+static struct k7_request *k7_ring_find_for_abort(struct k7_ring *ring)
 {
 	struct k7_request *late = NULL;
 	unsigned int slot, aborts = 0;
 
-	guard(spinlock_irq)(&ring->lock);
+	lockdep_assert_held(&ring->lock);
 	for (slot = 0; slot < ring->entries; slot++) {
 		struct k7_request *req = ring->slots[slot];
 
@@ -176,11 +176,21 @@ static bool k7_ring_pick_for_abort(struct k7_ring *ring, u32 *tag)
 		if (!late || time_before(req->sent, late->sent))
 			late = req;
 	}
-	if (!late || aborts >= K7_ABORTS_MAX)
-		return false;
-	late->aborted = true;
-	*tag = late->tag;
-	return true;
+	return aborts < K7_ABORTS_MAX ? late : NULL;
+}
+
+static bool k7_ring_pick_for_abort(struct k7_ring *ring, u32 *tag)
+{
+	struct k7_request *late;
+
+	spin_lock_irq(&ring->lock);
+	late = k7_ring_find_for_abort(ring);
+	if (late) {
+		late->aborted = true;
+		*tag = late->tag;
+	}
+	spin_unlock_irq(&ring->lock);
+	return late;
 }
 
 /* An abort that cannot be sent is none: then the reset comes next. */

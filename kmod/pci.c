@@ -35,20 +35,26 @@ static int k7_pci_enable(struct k7_device *k7)
 	return 0;
 }
 
-/*
- * A ring may still run when the last driver died without a word: it must stop
- * before the card gets the bus.
- */
-static int k7_stop_stale_rings(struct k7_device *k7)
+/* Probe and remove hold the device lock already: the core's own reset would wait for it. */
+static int k7_pci_reset_locked(struct pci_dev *pdev)
 {
-	bool quiet;
+	int err;
 
-	mutex_lock(&k7->control);
-	quiet = k7_rings_stop(k7, -ECANCELED);
-	if (!quiet && !__pci_reset_function_locked(k7->pdev))
-		quiet = k7_rings_stop(k7, -ECANCELED);
-	mutex_unlock(&k7->control);
-	return quiet ? 0 : -EIO;
+	pci_save_state(pdev);
+	err = __pci_reset_function_locked(pdev);
+	pci_restore_state(pdev);
+	return err;
+}
+
+/*
+ * One may still run when the last driver died without a word, also one that this
+ * driver would not use: the last kernel may have had more processors. Return: true
+ * when none runs any more, be it after a reset of the function.
+ */
+static bool k7_stop_stale_rings(struct k7_device *k7)
+{
+	return k7_rings_stop_all(k7) ||
+	       (!k7_pci_reset_locked(k7->pdev) && k7_rings_stop_all(k7));
 }
 
 /* Everything that the hardware needs, up to a card that can be used. */
@@ -59,9 +65,8 @@ static int k7_start(struct k7_device *k7)
 	err = k7_rings_alloc(k7);
 	if (err)
 		return err;
-	err = k7_stop_stale_rings(k7);
-	if (err)
-		return dev_err_probe(&k7->pdev->dev, err, "the card's rings do not stop\n");
+	if (!k7_stop_stale_rings(k7))
+		return dev_err_probe(&k7->pdev->dev, -EIO, "the card's rings do not stop\n");
 	k7_event_mask(k7, 0);
 	k7->wq = alloc_ordered_workqueue("%s", WQ_FREEZABLE, dev_name(&k7->dev));
 	if (!k7->wq)
@@ -88,7 +93,7 @@ static int k7_start(struct k7_device *k7)
 static void k7_release_rings(struct k7_device *k7)
 {
 	mutex_lock(&k7->control);
-	if (k7->rings && !k7_rings_stop(k7, -ENODEV) && !__pci_reset_function_locked(k7->pdev))
+	if (k7->rings && !k7_rings_stop(k7, -ENODEV) && !k7_pci_reset_locked(k7->pdev))
 		k7_rings_stop(k7, -ENODEV);
 	mutex_unlock(&k7->control);
 	pci_clear_master(k7->pdev);

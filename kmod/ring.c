@@ -742,6 +742,30 @@ bool k7_rings_stop(struct k7_device *k7, int error)
 	return true;
 }
 
+/**
+ * k7_rings_stop_all - stop whatever ring of the card runs
+ * @k7:		card that is being probed; nobody uses it, and it has no bus
+ *
+ * Return: true when none runs any more.
+ */
+bool k7_rings_stop_all(struct k7_device *k7)
+{
+	unsigned long deadline = jiffies + msecs_to_jiffies(K7_RING_STOP_TIMEOUT_MS);
+	unsigned int i;
+	u32 status;
+
+	for (i = 0; i < k7->card_rings; i++)
+		k7_write(k7, K7_REG_RING(i) + K7_RING_CONTROL, 0);
+	for (i = 0; i < k7->card_rings; i++) {
+		while ((status = k7_read(k7, K7_REG_RING(i) + K7_RING_STATUS)) & K7_RING_ENABLED) {
+			if (status == K7_GONE || time_after(jiffies, deadline))
+				return false;
+			usleep_range(100, 200);
+		}
+	}
+	return true;
+}
+
 /* ---- Memory ---- */
 
 static int k7_ring_alloc(struct k7_device *k7, unsigned int index)
@@ -772,17 +796,15 @@ static int k7_ring_alloc(struct k7_device *k7, unsigned int index)
 int k7_rings_alloc(struct k7_device *k7)
 {
 	unsigned int i;
-	int err;
+	int err = 0;
 
 	k7->rings = kcalloc(k7->ring_count, sizeof(*k7->rings), GFP_KERNEL);
 	if (!k7->rings)
 		return -ENOMEM;
-	for (i = 0; i < k7->ring_count; i++) {
-		err = k7_ring_alloc(k7, i);
-		if (err)
-			return err;
-	}
-	return 0;
+	/* All, also after a failure: each must be fit to be stopped. */
+	for (i = 0; i < k7->ring_count; i++)
+		err = k7_ring_alloc(k7, i) ?: err;
+	return err;
 }
 
 /**

@@ -28,8 +28,7 @@ inline void qmp(const std::string &command, const std::string &arguments) {
 }
 
 inline void set_fault(const Context &context, const std::string &fault) {
-    qmp("qom-set",
-        R"({"path": ")" + context.qom_path + R"(", "property": "fault", "value": ")" + fault + R"("})");
+    qmp("qom-set", R"({"path": ")" + context.qom_path + R"(", "property": "fault", "value": ")" + fault + R"("})");
 }
 
 inline int counter(const Context &context, const std::string &name) {

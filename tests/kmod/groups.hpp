@@ -48,7 +48,8 @@ void test_unbind(Context &context);
 void test_link_down(Context &context);
 void test_latency(Context &context);
 
-// removal_test.cpp, ladder_test.cpp, load_test.cpp, lies_test.cpp: run by cases of their own
+// removal_test.cpp, ladder_test.cpp, load_test.cpp, lies_test.cpp,
+// reentry_test.cpp: run by cases of their own
 void test_removal(Context &context);
 void test_ladder(Context &context);
 void test_resets_under_load(Context &context);
@@ -56,5 +57,7 @@ void test_stray_bus_reset(Context &context);
 void test_errors_under_load(Context &context);
 void test_suspend_under_load(Context &context);
 void test_lies(Context &context);
+void test_stale_ring(Context &context);
+void test_kexec(Context &context);
 
 } // namespace k7test

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// The rungs of the ladder (docs/driver.md), each provoked by a fault of its own and seen by its counter. The driver is to
-// be loaded with request_timeout_ms=1000, and the FM `slow` with the card.
+// The rungs of the ladder (docs/driver.md), each provoked by a fault of its own and seen by its counter. The driver is
+// to be loaded with request_timeout_ms=1000, and the FM `slow` with the card.
 #include <cstring>
 #include <map>
 #include <vector>

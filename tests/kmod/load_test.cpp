@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Resets, errors of the bus and suspend, each while several threads keep the card busy: every request is answered or ends
-// with a documented error, and afterwards all works again.
+// Resets, errors of the bus and suspend, each while several threads keep the card busy: every request is answered or
+// ends with a documented error, and afterwards all works again.
 #include <algorithm>
 #include <vector>
 
@@ -128,7 +128,8 @@ void test_stray_bus_reset(Context &context) {
         ::close(config);
         tap.check(good, "the bus is reset behind the driver's back");
     }
-    tap.check(eventually(10, [&] { return node.info().driver_state >= K7_DRIVER_DELETING; }), "the card counts as gone");
+    tap.check(eventually(10, [&] { return node.info().driver_state >= K7_DRIVER_DELETING; }),
+              "the card counts as gone");
     expect_dead_file(tap, node);
     node.close();
     (void)write_text(device.string() + "/remove", "1\n");

@@ -14,7 +14,7 @@ namespace {
 struct Group {
     const char *name;
     void (*run)(k7test::Context &context);
-    bool faults; ///< needs a runner that carries out "@qmp" lines
+    bool faults;        ///< needs a runner that carries out "@qmp" lines
     bool asked = false; ///< runs only when it is named
 };
 
@@ -53,6 +53,8 @@ constexpr Group kGroups[] = {
     {"errors-under-load", k7test::test_errors_under_load, true, true},
     {"suspend-under-load", k7test::test_suspend_under_load, true, true},
     {"lies", k7test::test_lies, true, true},
+    {"stale-ring", k7test::test_stale_ring, true, true},
+    {"kexec", k7test::test_kexec, false, true},
 };
 
 int usage() {

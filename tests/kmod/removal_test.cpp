@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// The card is taken away, in each way there is, while threads wait in each call that can wait: all are told within 100 ms
-// on an idle machine, open files stay harmless, and the card works when it is back.
+// The card is taken away, in each way there is, while threads wait in each call that can wait: all are told within 100
+// ms on an idle machine, open files stay harmless, and the card works when it is back.
 #include <algorithm>
 #include <memory>
 #include <utility>
@@ -114,9 +114,8 @@ class Cast {
     Cast(const Context &context, const Scene &scene) : scene_(scene) {
         for (const Operation &operation : scene.operations) {
             const auto &node = nodes_.emplace_back(std::make_unique<Node>(context.node));
-            threads_.push_back(std::make_unique<Blocked>([call = operation.call, file = node.get()] {
-                return call(*file);
-            }));
+            threads_.push_back(
+                std::make_unique<Blocked>([call = operation.call, file = node.get()] { return call(*file); }));
             // In this order: the query behind the erase.
             std::this_thread::sleep_for(std::chrono::milliseconds(50));
         }
