@@ -100,7 +100,8 @@ struct k7_counters {
  * @tag:	tag on the ring; the low bits are the slot
  * @timeout:	jiffies after which it ends by itself; 0: whoever waits looks at the clock
  * @timer:	runs for @timeout
- * @deadline:	jiffies after which the card is taken to be stuck
+ * @patience:	jiffies that the card may have it before it is taken to be stuck
+ * @deadline:	when that is over
  * @sent:	jiffies when it was submitted
  * @sent_ns:	the same in ns
  * @finished:	the fields below are final; they and this are written under the
@@ -141,6 +142,7 @@ struct k7_request {
 	u32 tag;
 	unsigned long timeout;
 	struct timer_list timer;
+	unsigned long patience;
 	unsigned long deadline;
 	unsigned long sent;
 	u64 sent_ns;
@@ -399,6 +401,7 @@ int k7_device_add(struct k7_device *k7);
 void k7_device_del(struct k7_device *k7);
 void k7_devices_wait(void);
 void k7_channels_flush(struct k7_device *k7);
+void k7_files_wake(struct k7_device *k7);
 
 /* state.c */
 bool k7_set_state(struct k7_device *k7, enum k7_driver_state next);
