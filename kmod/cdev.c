@@ -27,7 +27,7 @@ static int k7_channel_send_close(struct k7_device *k7, u32 channel)
 	req->channel = channel;
 	req->closes = channel;
 	req->async = true;
-	req->deadline = jiffies + msecs_to_jiffies(k7_request_timeout(0));
+	req->patience = msecs_to_jiffies(k7_request_timeout(0));
 	list_add(&req->node, &reqs);
 	err = k7_ring_submit(k7_ring_of_this_cpu(k7), &reqs, true);
 	k7_request_put(req);
@@ -75,6 +75,17 @@ void k7_channel_release(struct k7_device *k7, u32 channel)
 	guard(rwsem_read)(&k7->gate);
 	if (!k7_check_live(k7))
 		k7_channels_flush(k7);
+}
+
+/* Have all who wait on an open file look again. */
+void k7_files_wake(struct k7_device *k7)
+{
+	struct k7_file *kf;
+
+	spin_lock_irq(&k7->files_lock);
+	list_for_each_entry(kf, &k7->files, node)
+		wake_up_all(&kf->wait);
+	spin_unlock_irq(&k7->files_lock);
 }
 
 /* ---- File operations ---- */

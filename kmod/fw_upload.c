@@ -145,7 +145,7 @@ static enum fw_upload_err k7_fw_run(struct k7_fw_upload *fw, const struct k7_fw_
 	req->file = fw->file;
 	req->channel = fw->file->channel;
 	req->arg[0] = command->arg;
-	req->deadline = jiffies + msecs_to_jiffies(timeout_ms);
+	req->patience = msecs_to_jiffies(timeout_ms);
 	memcpy(req->in, command->data, command->size);
 	err = k7_request_run(req, timeout_ms, false);
 	result = k7_fw_result(k7, command->what, err, req->status);

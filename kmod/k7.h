@@ -114,7 +114,8 @@ struct k7_counters {
  * @tag:	tag on the ring; the low bits are the slot
  * @timeout:	jiffies after which it ends by itself; 0: whoever waits looks at the clock
  * @timer:	runs for @timeout
- * @deadline:	jiffies after which the card is taken to be stuck
+ * @patience:	jiffies that the card may have it before it is taken to be stuck
+ * @deadline:	when that is over
  * @aborted:	the ladder has sent an abort for it, or it is one
  * @sent:	jiffies when it was submitted
  * @sent_ns:	the same in ns
@@ -156,6 +157,7 @@ struct k7_request {
 	u32 tag;
 	unsigned long timeout;
 	struct timer_list timer;
+	unsigned long patience;
 	unsigned long deadline;
 	bool aborted;
 	unsigned long sent;
@@ -451,6 +453,7 @@ void k7_devices_wait(void);
 int k7_channel_alloc(struct k7_device *k7);
 void k7_channel_release(struct k7_device *k7, u32 channel);
 void k7_channels_flush(struct k7_device *k7);
+void k7_files_wake(struct k7_device *k7);
 
 /* state.c */
 bool k7_set_state(struct k7_device *k7, enum k7_driver_state next);

@@ -203,7 +203,7 @@ static void k7_ring_abort(struct k7_ring *ring, u32 tag)
 		return;
 	req->arg[0] = tag;
 	req->aborted = true;
-	req->deadline = jiffies + K7_ABORT_GRACE;
+	req->patience = K7_ABORT_GRACE;
 	list_add(&req->node, &reqs);
 	if (!k7_ring_submit(ring, &reqs, false)) {
 		atomic_inc(&ring->k7->counters.aborted);

@@ -172,7 +172,7 @@ struct k7_request *k7_request_make(struct file *file, const struct k7_submission
 	req->user_data = sub->user_data;
 	req->out_addr = sub->out_addr;
 	memcpy(req->arg, sub->arg, sizeof(req->arg));
-	req->deadline = jiffies + msecs_to_jiffies(max(timeout_ms, k7_request_timeout(0)));
+	req->patience = msecs_to_jiffies(max(timeout_ms, k7_request_timeout(0)));
 	err = k7_request_take_in(kf->k7, req, sub);
 	if (err) {
 		k7_request_put(req);

@@ -161,6 +161,7 @@ static int k7_ring_place(struct k7_ring *ring, struct k7_request *req)
 	req->tag = slot | (ring->sequence++ * K7_RING_ENTRIES);
 	req->generation = ring->generation;
 	req->sent = jiffies;
+	req->deadline = req->sent + req->patience;
 	req->sent_ns = ktime_get_ns();
 	ring->slots[slot] = req;
 	WRITE_ONCE(ring->in_flight, ring->in_flight + 1);

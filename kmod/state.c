@@ -50,6 +50,8 @@ bool k7_set_state(struct k7_device *k7, enum k7_driver_state next)
 		WRITE_ONCE(k7->state, next);
 	}
 	wake_up_all(&k7->wait);
+	if (next >= K7_DRIVER_DELETING)
+		k7_files_wake(k7);
 	k7_uevent(k7);
 	return true;
 }

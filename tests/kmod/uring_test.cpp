@@ -154,9 +154,10 @@ void test_uring_disturbed(Context &context) {
     tap.within(watch.milliseconds(), 5000, "both end within the timeouts of the requests");
     {
         Uring ring(kEntries);
+        const Node fresh(context.node); // older kernels end the requests of a closed ring later
         nop.timeout_ms = 0;
         for (unsigned i = 0; i < 100; i++)
-            ring.queue(node.fd(), nop, i);
+            ring.queue(fresh.fd(), nop, i);
         ring.enter(0);
         // In another thread: completions interrupt what their task is waiting in.
         Blocked reset([&] { return node.reset(K7_RESET_CARD); });
