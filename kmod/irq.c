@@ -283,7 +283,7 @@ int k7_vectors_alloc(struct k7_device *k7)
 
 	vectors = pci_alloc_irq_vectors(k7->pdev, 1, 1 + rings, k7_irq_flags(k7));
 	if (vectors < 0)
-		return dev_err_probe(&k7->pdev->dev, vectors, "no interrupt vectors (irq_kind=%s)\n",
+		return dev_err_probe(&k7->pdev->dev, vectors, "no interrupts of kind %s\n",
 				     irq_kind);
 	k7->vector_count = vectors;
 	k7->ring_count = clamp_t(unsigned int, vectors - 1, 1, rings);

@@ -158,7 +158,7 @@ static bool k7_rung_poll(struct k7_device *k7)
 
 /* ---- Rung: abort ---- */
 
-/* The oldest request past its deadline that no abort was sent for, unless there are enough aborts. */
+/* The oldest request past its deadline, without an abort yet, unless there are enough aborts. */
 static struct k7_request *k7_ring_find_for_abort(struct k7_ring *ring)
 {
 	struct k7_request *late = NULL;

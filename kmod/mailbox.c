@@ -95,6 +95,12 @@ static int k7_mailbox_locked(struct k7_device *k7, struct k7_mailbox_call *call)
 	return err ?: k7_mailbox_confirm(k7, tag);
 }
 
+static bool k7_mailbox_try(struct k7_device *k7, bool *locked)
+{
+	*locked = !k7_going(k7) && mutex_trylock(&k7->mailbox_lock);
+	return *locked || k7_going(k7);
+}
+
 /**
  * k7_mailbox_lock - have the mailbox, and the registers, for oneself
  * @k7:		card
@@ -108,8 +114,7 @@ int k7_mailbox_lock(struct k7_device *k7)
 {
 	bool locked = false;
 
-	if (wait_event_interruptible(k7->wait, k7_going(k7) ||
-				     (locked = mutex_trylock(&k7->mailbox_lock))))
+	if (wait_event_interruptible(k7->wait, k7_mailbox_try(k7, &locked)))
 		return -EINTR;
 	return locked ? 0 : -ENODEV;
 }

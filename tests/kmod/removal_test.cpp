@@ -81,9 +81,14 @@ int wait_in_poll(const Node &node) {
     return (node.wait(60000) & wanted) == wanted ? -ENODEV : 0;
 }
 
+/// As every caller has to, it tries again on EAGAIN: a card that goes under an erase looks like one in reset first.
 int query_identity(const Node &node) {
     k7_ioc_query query;
-    return node.query(K7_QUERY_IDENTITY, {}, query);
+    int result = 0;
+    do {
+        result = node.query(K7_QUERY_IDENTITY, {}, query);
+    } while (result == -EAGAIN);
+    return result;
 }
 
 constexpr Operation kRequest = {"REQUEST in flight", [](const Node &node) { return node.nop(); }, -ENODEV};

@@ -7,7 +7,7 @@
 # vm: --smp 2 --card-opt vectors=1
 # vm: --smp 2 --card-opt vectors=2
 # vm: --smp 4 --card-opt msix=off
-# vm: --smp 2 --card-opt msix=off --card-opt msi=off --cards 2
+# vm: --smp 2 --card-opt msix=off --card-opt msi=off --cards 5
 # vm: --smp 2 --iommu
 # vm: --smp 2 --append swiotlb=force
 # vm: --smp 8 --cards 8 --memory 1G
@@ -41,6 +41,10 @@ echo "$(basename "$(readlink -f /sys/class/k7hsm/k7pf0/device)")" >/sys/bus/pci/
 check 'the other cards do not care, and it can be bound again' \
 	sh -c 'echo 0000:01:00.0 >/sys/bus/pci/drivers/k7hsm/bind; for node in /dev/k7pf*; do enquiry --check --card $node; done'
 check 'unload' rmmod k7hsm
+check 'load with interrupts of a kind that is chosen' insmod /lib/modules/k7hsm.ko irq_kind=intx
+check 'it is used' sysfs_is interrupts intx
+check 'works' ./ioctl_test request
+check 'unload' rmmod k7hsm
 check 'load' load_driver
-check 'works' enquiry --check
+check 'works' ./ioctl_test request
 finish
