@@ -129,7 +129,7 @@ check 'function level reset' k7reset --kind function $card
 wait_for 'uevent: live again' 5 uevent_seen "change live operational none $(sysfs generation)"
 # A reset that fails is worth a core dump, too.
 set_fault hang-mailbox
-check_status 'a reset without a boot loader fails' 1 k7reset $card
+check_status 'a reset without a boot loader fails' 4 k7reset $card
 wait_for 'a core dump of it' 5 dumps
 cat /sys/class/devcoredump/devcd*/data >$seen/coredump-reset
 cp $seen/coredump-reset "$output"
