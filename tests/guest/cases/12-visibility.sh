@@ -88,14 +88,14 @@ check 'echo replies it' fmcall -q a000 --in /tmp/payload --out /tmp/reply
 check 'as it was' cmp /tmp/payload /tmp/reply
 
 # Each reply of slow takes some seconds; echo waits behind them, with the payload.
-slow_call() { fmcall -q --timeout 100 a0fa --text 490000000 >/dev/null & }
+slow_call() { fmcall -q --timeout 100 a0fa --text 490000000 >/dev/null 2>&1 & }
 waits() { grep "opcode=FM_CALL.* in_len=$1 " $debugfs/requests; }
 slow_call
 first=$!
 slow_call
 second=$!
 wait_for 'debugfs: a request is in flight' 30 waits 9
-fmcall -q --timeout 100 a000 --in /tmp/payload --out /tmp/reply &
+fmcall -q --timeout 100 a000 --in /tmp/payload --out /tmp/reply 2>/dev/null &
 behind=$!
 wait_for 'debugfs: and one behind it' 30 waits 256
 cat $debugfs/requests >$seen/requests
