@@ -165,6 +165,7 @@ static struct kunit_suite k7_transition_suite = {
 	.name = "k7hsm-transitions",
 	.test_cases = k7_transition_cases,
 };
+
 kunit_test_suite(k7_transition_suite);
 
 #ifdef __KERNEL__

@@ -88,14 +88,14 @@ check 'echo replies it' fmcall -q a000 --in /tmp/payload --out /tmp/reply
 check 'as it was' cmp /tmp/payload /tmp/reply
 
 # Each reply of slow takes some seconds; echo waits behind them, with the payload.
-slow_call() { fmcall -q --timeout 100 a0fa --text 490000000 >/dev/null & }
+slow_call() { fmcall -q --timeout 100 a0fa --text 490000000 >/dev/null 2>&1 & }
 waits() { grep "opcode=FM_CALL.* in_len=$1 " $debugfs/requests; }
 slow_call
 first=$!
 slow_call
 second=$!
 wait_for 'debugfs: a request is in flight' 30 waits 9
-fmcall -q --timeout 100 a000 --in /tmp/payload --out /tmp/reply &
+fmcall -q --timeout 100 a000 --in /tmp/payload --out /tmp/reply 2>/dev/null &
 behind=$!
 wait_for 'debugfs: and one behind it' 30 waits 256
 cat $debugfs/requests >$seen/requests
@@ -127,6 +127,18 @@ for data in /sys/class/devcoredump/devcd*/data; do echo 1 >"$data"; done
 
 check 'function level reset' k7reset --kind function $card
 wait_for 'uevent: live again' 5 uevent_seen "change live operational none $(sysfs generation)"
+# A reset that fails is worth a core dump, too.
+set_fault hang-mailbox
+check_status 'a reset without a boot loader fails' 4 k7reset $card
+wait_for 'a core dump of it' 5 dumps
+cat /sys/class/devcoredump/devcd*/data >$seen/coredump-reset
+cp $seen/coredump-reset "$output"
+says 'core dump: the reset' '^cause: firmware restart failed: -110$'
+says 'core dump: no report' '^none: the boot loader does not answer (-110)$'
+says 'core dump: the state' '^driver_state: resetting$'
+set_fault none
+wait_for 'the card can be reset again' 20 k7reset --kind card $card
+
 echo 0 >$tracing/events/k7hsm/enable
 cat $tracing/trace >$seen/trace
 cp $seen/trace "$output"
@@ -176,7 +188,7 @@ finds "$as_text" cat
 finds "${as_bytes% \*}" hexdump -C
 finds "${as_words%|}" hexdump -ve '1/4 "0x%08x "'
 ls $seen | sort | tr '\n' ' ' >"$output"
-says 'in trace, debugfs, core dump, sysfs and log' 'coredump counters dmesg registers requests rings sysfs trace'
+says 'in trace, debugfs, core dump, sysfs and log' 'coredump coredump-reset counters dmesg registers requests rings sysfs trace'
 
 # ---- Removal while somebody reads ----
 
