@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "card/bus.hpp"
 
+#include <algorithm>
+
 #include "k7/hw.h"
 
 namespace k7::card {
@@ -24,11 +26,32 @@ Dma Bus::write(Gate::Ticket ticket, std::uint64_t address, std::span<const std::
 }
 
 void Bus::completion_interrupt(Gate::Ticket ticket, unsigned vector) {
-    firmware_gate_.pass(ticket, [&] { send(vector); });
+    {
+        const std::scoped_lock lock(pending_mutex_);
+        pending_.completions.at(vector) = std::max(ticket, pending_.completions.at(vector));
+    }
+    lock_.pend();
 }
 
 void Bus::event_interrupt(Gate::Ticket ticket) {
-    event_gate_.pass(ticket, [&] { send(K7_VECTOR_EVENTS); });
+    {
+        const std::scoped_lock lock(pending_mutex_);
+        pending_.event = std::max(ticket, pending_.event);
+    }
+    lock_.pend();
+}
+
+void Bus::send_pending() {
+    Pending pending;
+    {
+        const std::scoped_lock lock(pending_mutex_);
+        pending = std::exchange(pending_, {});
+    }
+    if (pending.event == event_gate_.ticket())
+        send(K7_VECTOR_EVENTS);
+    for (unsigned vector = 0; vector < pending.completions.size(); ++vector)
+        if (pending.completions.at(vector) == firmware_gate_.ticket())
+            send(vector);
 }
 
 void Bus::send(unsigned vector) {

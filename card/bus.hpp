@@ -7,49 +7,97 @@
 // and waits for the one copy that is just running.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <mutex>
 #include <span>
 #include <string>
+#include <utility>
 
 #include "card/faults.hpp"
 #include "card/k7card.h"
 
 namespace k7::card {
 
-/// Lets work through that belongs to the present epoch. All gates of a card share one mutex, so that their order cannot
-/// deadlock; it is recursive because a callback that runs inside a gate may access registers, which may raise an
-/// interrupt, or may reset the card.
+/// The one lock of all gates of a card, so that their order cannot deadlock. It is recursive because a callback that
+/// runs inside a gate may access registers, which may raise an interrupt, or may reset the card.
+///
+/// Interrupts never wait for it: a vCPU may raise one, holding a lock of the host's that the DMA of a card thread,
+/// which holds this one, waits for. They are left pending, and whoever gives the lock back sends them.
+class GateLock {
+  public:
+    /// @param send sends what is pending; called with the lock held
+    explicit GateLock(std::function<void()> send) : send_(std::move(send)) {}
+
+    void lock() {
+        mutex_.lock();
+        ++depth_;
+    }
+    void unlock() {
+        const bool outermost = --depth_ == 0;
+        mutex_.unlock();
+        if (outermost)
+            send_unless_locked();
+    }
+    /// Something is pending, and is to be sent by this thread or by the one that holds the lock.
+    void pend() {
+        pending_.exchange(1);
+        send_unless_locked();
+    }
+
+  private:
+    // Both sides change pending_ and do not just look: then either the holder finds it set after it has unlocked, or it
+    // has unlocked before it was set and try_lock() succeeds.
+    void send_unless_locked() {
+        while (pending_.fetch_or(0) != 0 && mutex_.try_lock()) {
+            ++depth_;
+            if (pending_.exchange(0) != 0)
+                send_();
+            --depth_;
+            mutex_.unlock();
+        }
+    }
+
+    std::recursive_mutex mutex_;
+    unsigned depth_ = 0; ///< guarded by mutex_
+    std::atomic<unsigned> pending_{0};
+    const std::function<void()> send_;
+};
+
+/// Lets work through that belongs to the present epoch.
 class Gate {
   public:
     using Ticket = std::uint64_t;
 
-    explicit Gate(std::recursive_mutex &mutex) : mutex_(mutex) {}
+    explicit Gate(GateLock &lock) : lock_(lock) {}
 
     [[nodiscard]] Ticket ticket() const { return epoch_.load(); }
 
     /// Run @p work unless the gate was turned since @p ticket was drawn. @return whether it ran
     template <class Work>
     bool pass(Ticket ticket, Work &&work) {
-        const std::scoped_lock lock(mutex_);
+        const std::scoped_lock lock(lock_);
         if (ticket != epoch_.load())
             return false;
         work();
         return true;
     }
 
-    /// Make all tickets worthless, then run @p change before anything passes again.
+    /// Run @p change before anything passes again; it calls revoke(), under whatever lock tickets are drawn under.
     template <class Change>
     void turn(Change &&change) {
-        const std::scoped_lock lock(mutex_);
-        ++epoch_;
+        const std::scoped_lock lock(lock_);
         change();
     }
 
+    /// Make all tickets worthless; inside turn().
+    void revoke() { ++epoch_; }
+
   private:
-    std::recursive_mutex &mutex_;
+    GateLock &lock_;
     std::atomic<Ticket> epoch_{1};
 };
 
@@ -63,9 +111,9 @@ class Bus {
     Dma read(Gate::Ticket ticket, std::uint64_t address, std::span<std::byte> bytes);
     Dma write(Gate::Ticket ticket, std::uint64_t address, std::span<const std::byte> bytes);
 
-    /// Completion interrupt of a ring; @p ticket of the firmware gate.
+    /// Completion interrupt of a ring; @p ticket of the firmware gate. Sent now or by who holds a gate: never waits.
     void completion_interrupt(Gate::Ticket ticket, unsigned vector);
-    /// Event interrupt; @p ticket of the event gate.
+    /// Event interrupt; @p ticket of the event gate. Never waits either.
     void event_interrupt(Gate::Ticket ticket);
 
     /// Ends DMA and completions when the firmware stops.
@@ -84,13 +132,22 @@ class Bus {
 
   private:
     [[nodiscard]] bool dma_fails();
+    void send_pending();
     void send(unsigned vector);
+
+    /// Tickets of the interrupts that wait to be sent, 0 where there is none.
+    struct Pending {
+        Gate::Ticket event = 0;
+        std::array<Gate::Ticket, K7CARD_VECTORS> completions{};
+    };
 
     const k7card_host host_;
     Faults &faults_;
-    std::recursive_mutex mutex_;
-    Gate firmware_gate_{mutex_};
-    Gate event_gate_{mutex_};
+    std::mutex pending_mutex_;
+    Pending pending_; ///< guarded by pending_mutex_
+    GateLock lock_{[this] { send_pending(); }};
+    Gate firmware_gate_{lock_};
+    Gate event_gate_{lock_};
     std::atomic<unsigned> guest_errors_{0};
 };
 

@@ -61,7 +61,7 @@ void BootLoader::look(unsigned attention) {
     if (attention & kReset)
         restart();
     if (attention & kFaults) {
-        card_.registers.ring_doorbell(); // the firmware may have to hang, or to go on
+        card_.registers.call_firmware(); // the firmware may have to hang, or to go on
         check_hardware();
         storm_.begin();
     }

@@ -72,7 +72,7 @@ struct BootCommands {
         identity.boot_loader_version = identity.firmware_version = software_version();
         identity.interface_version = K7_VERSION;
         put_text(identity.firmware_build, "k7hsm " K7HSM_VERSION);
-        identity.features = K7_FEATURE_FM | K7_FEATURE_SMFS;
+        identity.features = kFeatures;
         identity.rings = K7_RING_MAX;
         identity.ring_entries = 1u << K7_RING_ENTRIES_MAX_LOG2;
         identity.payload_max = K7_PAYLOAD_MAX;

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <array>
 
+#include "card/firmware/firmware.hpp"
+
 namespace k7::card {
 namespace {
 
@@ -18,6 +20,25 @@ constexpr std::array kCommands{
 };
 
 } // namespace
+
+bool is_short(Firmware &firmware, const k7_sqe &sqe) {
+    constexpr std::uint32_t kShortRandom = 4096;
+    if ((sqe.flags & K7_SQE_LIST) != 0)
+        return false;
+    switch (sqe.opcode) {
+    case K7_CMD_NOP:
+    case K7_CMD_ABORT:
+        return true;
+    case K7_CMD_CHANNEL_CLOSE: // giving back an upload means wiping up to 4 MiB
+        return !firmware.upload() || firmware.upload()->channel() != sqe.channel;
+    case K7_CMD_GET_RANDOM:
+        return sqe.arg[0] <= kShortRandom;
+    case K7_CMD_FM_CALL: // pauses when it takes longer; an FM that does not run is looked for in the store
+        return firmware.fms().is_running(sqe.arg[0]);
+    default:
+        return false;
+    }
+}
 
 const CommandEntry &find_command(std::uint16_t opcode) {
     const auto found =

@@ -2,6 +2,8 @@
 //
 // The firmware's commands: one table row and one handler each, both made from include/k7/commands.def.
 //
+// A command is run by the firmware's thread unless is_short() names it.
+//
 // To add a command: its line in commands.def, its payload in payload.h, its handler `handle<K7_CMD_...>` in the file
 // of its group here (without one the card does not link), and its section in docs/card-interface.md.
 #pragma once
@@ -36,6 +38,8 @@ class Reply {
     void append_struct(const T &value) {
         append(std::as_bytes(std::span(&value, 1)));
     }
+    /// All that was ever written.
+    [[nodiscard]] std::span<std::byte> used() const { return room_.first(used_); }
     /// The next @p length bytes of the reply, to be filled by the caller.
     std::span<std::byte> claim(std::size_t length) {
         if (length > room_.size() - length_)
@@ -43,19 +47,23 @@ class Reply {
                                               " bytes that there is room for");
         const auto claimed = room_.subspan(length_, length);
         length_ += length;
+        used_ = std::max(used_, length_);
         return claimed;
     }
     /// Replace everything by the text of an error, cut to the room.
     void set_text(std::string_view text) {
         length_ = std::min(text.size(), room_.size());
+        used_ = std::max(used_, length_);
         std::memcpy(room_.data(), text.data(), length_);
     }
 
     std::uint32_t result = 0; ///< RESULT of the completion
+    bool paused = false;      ///< the handler wants to be called again, with the same command, to go on
 
   private:
     std::span<std::byte> room_;
     std::size_t length_ = 0;
+    std::size_t used_ = 0;
 };
 
 /// What a handler gets: the submission's fields, already checked, and the request payload.
@@ -64,6 +72,7 @@ struct Command {
     std::uint32_t aborted_requests = 0; ///< ABORT and CHANNEL_CLOSE: how many requests they took back
     std::span<const std::uint32_t, 4> args;
     std::span<const std::byte> request;
+    std::uint64_t slice = 0; ///< instructions of an FM that may run now, see FmEngine::resume()
     Reply &reply;
 };
 
@@ -85,6 +94,10 @@ struct CommandEntry {
     bool needs_operational; ///< else any state in which the firmware runs
     void (*handler)(Firmware &firmware, const Command &command);
 };
+
+/// May @p sqe be executed by a thread that rings a doorbell? That is so when it ends, or pauses, within some ten
+/// microseconds, waits for nothing and does not touch the store.
+[[nodiscard]] bool is_short(Firmware &firmware, const k7_sqe &sqe);
 
 /// @throws Error UNKNOWN_COMMAND
 [[nodiscard]] const CommandEntry &find_command(std::uint16_t opcode);

@@ -1,34 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "card/firmware/firmware.hpp"
 
-#include <algorithm>
-#include <openssl/crypto.h>
-
 namespace k7::card {
 namespace {
 
-/// Payloads are secrets of the host and its FMs: bounce buffers are wiped on every way out.
-struct Wipe {
-    std::span<std::byte> bytes;
-    ~Wipe() { OPENSSL_cleanse(bytes.data(), bytes.size()); }
+/// While it lives doorbells may be served whenever the firmware's thread is parked.
+class Attachment {
+  public:
+    Attachment(Registers &registers, DoorbellServer &server) : registers_(registers) { registers_.attach(server); }
+    ~Attachment() { registers_.detach(); }
+    Attachment(const Attachment &) = delete;
+    Attachment &operator=(const Attachment &) = delete;
+
+  private:
+    Registers &registers_;
 };
-
-bool all_zero(std::span<const std::uint32_t> words) {
-    return std::all_of(words.begin(), words.end(), [](std::uint32_t word) { return word == 0; });
-}
-
-// Everything of a submission but its payloads; the copy that was fetched, so nobody changes it meanwhile.
-void check_submission(const k7_sqe &sqe, const CommandEntry &entry, bool operational) {
-    if (sqe.flags != 0 || !all_zero(sqe.reserved))
-        throw Error(K7_ST_BAD_FIELD, "reserved fields of the submission are not 0");
-    if (sqe.channel > K7_CHANNEL_MAX)
-        throw Error(K7_ST_BAD_FIELD, "channel " + std::to_string(sqe.channel) + " does not exist");
-    if (sqe.in_len < entry.in_min || sqe.in_len > entry.in_max)
-        throw Error(K7_ST_BAD_LENGTH, std::string(entry.name) + " takes " + std::to_string(entry.in_min) + " to " +
-                                          std::to_string(entry.in_max) + " bytes, not " + std::to_string(sqe.in_len));
-    if (entry.needs_operational && !operational)
-        throw Error(K7_ST_BAD_STATE, std::string(entry.name) + " needs an operational card");
-}
 
 } // namespace
 
@@ -41,7 +27,7 @@ Firmware::Firmware(Context &card, k7_boot_mode mode, Gate::Ticket ticket)
 
 Firmware::~Firmware() {
     kill_ = true;
-    card_.registers.ring_doorbell();
+    card_.registers.call_firmware();
     thread_.join();
 }
 
@@ -49,6 +35,7 @@ void Firmware::run() {
     card_.bus.thread_start();
     try {
         start_up();
+        const Attachment attachment(card_.registers, *this);
         serve();
     } catch (const FmKilled &) {
         // The boot loader wants the firmware to end.
@@ -62,6 +49,7 @@ void Firmware::run() {
         report.cause = K7_FAULT_FIRMWARE;
         halt(K7_REASON_FIRMWARE, report);
     }
+    execution_.reset();
     card_.smfs_active = false;
     ended_ = true;
     card_.bus.thread_stop();
@@ -79,86 +67,82 @@ void Firmware::start_up() {
 
 void Firmware::serve() {
     const auto tick = card_.options.watchdog_tick();
-    std::uint64_t doorbell = 0;
     while (!kill_) {
-        if (card_.faults.active(FaultKind::Hang)) {
-            card_.registers.wait_doorbell(card_.registers.doorbells(), Registers::Clock::now() + tick);
-            continue;
-        }
-        card_.registers.beat();
-        if (const std::uint64_t rang = card_.registers.doorbells(); rang != doorbell) {
-            doorbell = rang;
+        if (failure_)
+            std::rethrow_exception(failure_);
+        if (!card_.faults.active(FaultKind::Hang)) {
+            card_.registers.beat();
             rings_.fetch();
+            play_slow();
+            if (execution_ || take_request()) {
+                execute(fm::FmEngine::kToTheEnd);
+                continue;
+            }
+            rings_.flush();
         }
-        if (const auto request = rings_.next()) {
-            execute(*request);
-            continue;
-        }
-        rings_.flush();
-        card_.registers.wait_doorbell(doorbell, Registers::Clock::now() + tick);
-    }
-}
-
-void Firmware::execute(const Request &request) {
-    const std::size_t room = std::min<std::size_t>(request.sqe.out_len, K7_PAYLOAD_MAX);
-    const Wipe wipe{std::span(reply_buffer_).first(room)};
-    Reply reply{std::span(reply_buffer_).first(room)};
-    Completion completion;
-    std::optional<StoreError> store_error;
-    try {
-        run_command(request, reply);
-    } catch (const StoreError &error) {
-        completion.status = error.status();
-        reply.set_text(error.what());
-        store_error = error;
-    } catch (const Error &error) {
-        completion.status = error.status();
-        reply.set_text(error.what());
-    }
-    completion.result = reply.result;
-    completion.out_len = static_cast<std::uint32_t>(reply.bytes().size());
-    if (completion.out_len != 0 && rings_.write_payload(request, reply.bytes()) != Dma::Done)
-        completion = {.status = K7_ST_DMA_ERROR, .result = 0, .out_len = 0};
-    rings_.complete(request, completion);
-    if (store_error) {
-        rings_.flush();
-        throw *store_error;
+        card_.registers.park(Registers::Clock::now() + tick);
     }
 }
 
 // A fault. The firmware lives meanwhile, and can be stopped.
 void Firmware::play_slow() {
-    const std::chrono::milliseconds time(card_.faults.number(FaultKind::Slow));
-    if (time.count() == 0)
+    const Request *const request = rings_.peek();
+    if (card_.faults.none() || execution_ || request == nullptr || request->aborted)
         return;
-    rings_.flush();
+    const auto end = Registers::Clock::now() + std::chrono::milliseconds(card_.faults.number(FaultKind::Slow));
     const auto tick = card_.options.watchdog_tick();
-    const auto end = Registers::Clock::now() + time;
     for (auto now = Registers::Clock::now(); now < end && !kill_ && card_.faults.active(FaultKind::Slow);
          now = Registers::Clock::now()) {
+        rings_.flush();
         card_.registers.beat();
-        card_.registers.wait_doorbell(card_.registers.doorbells(), std::min(end, now + tick));
+        card_.registers.park(std::min(end, now + tick));
     }
 }
 
-void Firmware::run_command(const Request &request, Reply &reply) {
-    if (request.aborted)
-        throw Error(K7_ST_ABORTED, "aborted by the driver");
-    play_slow();
-    const k7_sqe &sqe = request.sqe;
-    const CommandEntry &entry = find_command(sqe.opcode);
-    if (sqe.out_len > K7_PAYLOAD_MAX)
-        throw Error(K7_ST_BAD_LENGTH, "room for a reply of " + std::to_string(sqe.out_len) + " bytes is too much");
-    check_submission(sqe, entry, mode_ == K7_BOOT_MODE_OPERATIONAL);
-    const Wipe wipe{std::span(request_buffer_).first(sqe.in_len)};
-    entry.handler(*this, {sqe.channel, request.aborting, std::span(sqe.arg), read_request(request), reply});
+bool Firmware::take_request() {
+    if (!rings_.peek())
+        return false;
+    execution_.emplace(*this, rings_, rings_.take(), request_buffer_, reply_buffer_);
+    return true;
 }
 
-std::span<const std::byte> Firmware::read_request(const Request &request) {
-    const auto payload = std::span(request_buffer_).first(request.sqe.in_len);
-    if (!payload.empty() && rings_.read_payload(request, payload) != Dma::Done)
-        throw Error(K7_ST_DMA_ERROR, "the request payload cannot be read");
-    return payload;
+bool Firmware::execute(std::uint64_t slice) {
+    if (!execution_->run(slice))
+        return false;
+    execution_.reset();
+    return true;
+}
+
+// On the thread of a host that rings a doorbell, which may hold whatever lock the host has. What fails here fails in
+// the firmware's thread.
+bool Firmware::serve_doorbell() noexcept {
+    if (kill_ || card_.faults.active(FaultKind::Hang) || card_.faults.active(FaultKind::Slow))
+        return true;
+    try {
+        const bool all_served = serve_short_requests();
+        rings_.flush();
+        return !all_served;
+    } catch (...) {
+        failure_ = std::current_exception();
+        return true;
+    }
+}
+
+bool Firmware::serve_short_requests() {
+    rings_.fetch();
+    std::optional<Registers::Clock::time_point> deadline;
+    for (unsigned count = 0; const Request *request = rings_.peek(); ++count) {
+        if (count == 1)
+            deadline = Registers::Clock::now() + kDoorbellTime;
+        if (count == kDoorbellRequests || (deadline && Registers::Clock::now() >= *deadline))
+            return false;
+        if (!request->aborted && !is_short(*this, request->sqe))
+            return false;
+        take_request();
+        if (!execute(kDoorbellSlice))
+            return false;
+    }
+    return true;
 }
 
 // The report is committed before anyone can see the new state, so that whoever sees it finds the report.

@@ -2,15 +2,26 @@
 //
 // The firmware: the card's second life. A thread that starts the FMs, then serves the command rings, until the boot
 // loader stops it, an FM faults, or it fails.
+//
+// While that thread is parked, a thread of the host that rings a doorbell serves short commands itself: handing them to
+// the firmware's thread and back would take many times as long as most of them do. It serves for a bounded time and
+// then leaves the rest to the thread, as it does with everything that halts the card, touches the store or takes long.
+//
+// Locks: a thread of the host may hold a lock (QEMU's big lock) that DMA of the firmware's thread waits for inside the
+// bus's gates. So it must not wait for the gates while that thread does DMA. It does not: DMA for rings is done only by
+// whoever serves them, Registers::park() lets one serve at a time, and a doorbell that finds somebody serving does not
+// wait, it calls the thread. Other holders of the gates (resets, halts, interrupts) wait for nothing in them.
 #pragma once
 
 #include <atomic>
 #include <chrono>
+#include <exception>
 #include <optional>
 #include <thread>
 
 #include "card/context.hpp"
 #include "card/firmware/command.hpp"
+#include "card/firmware/execution.hpp"
 #include "card/firmware/fm_upload.hpp"
 #include "card/fm_host/fm_manager.hpp"
 #include "card/rings/ring_server.hpp"
@@ -18,7 +29,7 @@
 
 namespace k7::card {
 
-class Firmware {
+class Firmware final : private DoorbellServer {
   public:
     /// Start the thread. STATE turns to what @p mode means when the FMs have started.
     /// @param ticket drawn when the boot loader decided to start: a reset since then makes this firmware mute
@@ -33,7 +44,8 @@ class Firmware {
     /// The firmware has ended by itself: it halted or failed.
     [[nodiscard]] bool ended() const { return ended_.load(); }
 
-    // ---- For command handlers ----
+    // ---- For commands ----
+    [[nodiscard]] bool is_operational() const { return mode_ == K7_BOOT_MODE_OPERATIONAL; }
     [[nodiscard]] Context &card() { return card_; }
     [[nodiscard]] FmManager &fms() { return fms_; }
     [[nodiscard]] Smfs &smfs() { return smfs_; }
@@ -58,13 +70,21 @@ class Firmware {
     };
 
   private:
+    // What one doorbell may cost the thread that rings it; docs/card-interface.md and k7card.h promise it.
+    static constexpr unsigned kDoorbellRequests = 32;
+    static constexpr std::chrono::microseconds kDoorbellTime{50};
+    static constexpr std::uint64_t kDoorbellSlice = 20000; ///< instructions of an FM
+
     void run();
     void start_up();
     void serve();
-    void execute(const Request &request);
     void play_slow();
-    void run_command(const Request &request, Reply &reply);
-    [[nodiscard]] std::span<const std::byte> read_request(const Request &request);
+    bool take_request();
+    /// Run the request that was taken. @return whether it has ended
+    bool execute(std::uint64_t slice);
+    bool serve_doorbell() noexcept override;
+    /// @return whether nothing is left
+    bool serve_short_requests();
     void halt(k7_reason reason, k7_fault_report report);
     void store_failed(const std::string &why);
 
@@ -82,6 +102,8 @@ class Firmware {
     std::optional<FmUpload> upload_;
     std::vector<std::byte> request_buffer_;
     std::vector<std::byte> reply_buffer_;
+    std::optional<Execution> execution_; ///< the request that runs or is paused
+    std::exception_ptr failure_;         ///< of a doorbell, for the thread to end with
     std::thread thread_;
 };
 

@@ -70,10 +70,18 @@ void handle<K7_CMD_FM_DELETE>(Firmware &firmware, const Command &command) {
 
 template <>
 void handle<K7_CMD_FM_CALL>(Firmware &firmware, const Command &command) {
-    const Firmware::LongWork work(firmware);
-    const FmReply reply = firmware.fms().call(command.args[0], command.request, command.reply.room());
-    command.reply.claim(reply.length);
-    command.reply.result = reply.status;
+    std::optional<Firmware::LongWork> work;
+    if (command.slice == fm::FmEngine::kToTheEnd)
+        work.emplace(firmware);
+    FmManager &fms = firmware.fms();
+    const auto room = command.reply.room();
+    const auto reply = fms.paused() ? fms.resume(room, command.slice)
+                                    : fms.call(command.args[0], command.request, room, command.slice);
+    command.reply.paused = !reply;
+    if (!reply)
+        return;
+    command.reply.claim(reply->length);
+    command.reply.result = reply->status;
 }
 
 template <>

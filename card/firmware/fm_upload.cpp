@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <openssl/crypto.h>
 
 #include "card/context.hpp"
 #include "card/image/certificate.hpp"
@@ -27,7 +28,13 @@ auto find_label(const std::vector<StoredCertificate> &stored, const std::string 
 
 } // namespace
 
-FmUpload::FmUpload(std::uint32_t channel, std::span<const std::byte> request) : channel_(channel) {
+void FmUpload::WipedArray::operator()(std::byte *bytes) const {
+    OPENSSL_cleanse(bytes, size);
+    delete[] bytes;
+}
+
+FmUpload::FmUpload(std::uint32_t channel, std::span<const std::byte> request)
+    : channel_(channel), image_(nullptr, WipedArray{0}) {
     k7_fm_load load{};
     std::memcpy(&load, request.data(), sizeof(load));
     if (load.flags != 0 || load.reserved != 0)
@@ -47,22 +54,33 @@ FmUpload::FmUpload(std::uint32_t channel, std::span<const std::byte> request) : 
         Certificate(certificate_)
             .check_may_sign(static_cast<std::time_t>(card_time())); // early, before the image comes
     image_size_ = load.image_size;
+    image_ = {new std::byte[image_size_], WipedArray{0}};
+}
+
+std::span<std::byte> FmUpload::room(std::uint32_t offset, std::size_t size) {
+    if (offset != image_filled_ || size > image_size_ - image_filled_)
+        return {};
+    image_.get_deleter().size = image_filled_ + size;
+    return {image_.get() + image_filled_, size};
 }
 
 void FmUpload::append(std::uint32_t offset, std::span<const std::byte> bytes) {
-    if (offset != image_.size())
+    if (offset != image_filled_)
         throw Error(K7_ST_BAD_FIELD, "data for offset " + std::to_string(offset) + ", but " +
-                                         std::to_string(image_.size()) + " bytes have come so far");
-    if (bytes.size() > image_size_ - image_.size())
+                                         std::to_string(image_filled_) + " bytes have come so far");
+    const auto to = room(offset, bytes.size());
+    if (to.empty())
         throw Error(K7_ST_BAD_LENGTH, "more data than the announced " + std::to_string(image_size_) + " bytes");
-    image_.insert(image_.end(), bytes.begin(), bytes.end());
+    if (to.data() != bytes.data())
+        std::copy(bytes.begin(), bytes.end(), to.begin());
+    image_filled_ += static_cast<std::uint32_t>(bytes.size());
 }
 
 VerifiedImage FmUpload::finish(const std::vector<StoredCertificate> &stored) const {
-    if (image_.size() != image_size_)
-        throw Error(K7_ST_BAD_LENGTH, "only " + std::to_string(image_.size()) + " of " + std::to_string(image_size_) +
+    if (image_filled_ != image_size_)
+        throw Error(K7_ST_BAD_LENGTH, "only " + std::to_string(image_filled_) + " of " + std::to_string(image_size_) +
                                           " bytes of the image have come");
-    return verify_image(image_, candidates(stored), static_cast<std::time_t>(card_time()));
+    return verify_image({image_.get(), image_filled_}, candidates(stored), static_cast<std::time_t>(card_time()));
 }
 
 std::vector<StoredCertificate> FmUpload::candidates(const std::vector<StoredCertificate> &stored) const {

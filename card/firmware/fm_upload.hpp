@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -21,6 +22,8 @@ class FmUpload {
 
     [[nodiscard]] std::uint32_t channel() const { return channel_; }
 
+    /// Where @p size bytes for @p offset go; empty if they do not fit there. What is put there counts after append().
+    [[nodiscard]] std::span<std::byte> room(std::uint32_t offset, std::size_t size);
     /// @param offset must be the number of bytes so far. @throws Error
     void append(std::uint32_t offset, std::span<const std::byte> bytes);
 
@@ -35,7 +38,14 @@ class FmUpload {
     std::uint32_t image_size_ = 0;
     std::string label_; ///< empty when not given
     Bytes certificate_; ///< empty when not given
-    Bytes image_;
+
+    /// Image bytes are request payload: wiped. Memory is committed as it is filled.
+    struct WipedArray {
+        std::size_t size;
+        void operator()(std::byte *bytes) const;
+    };
+    std::unique_ptr<std::byte[], WipedArray> image_;
+    std::uint32_t image_filled_ = 0;
 };
 
 } // namespace k7::card

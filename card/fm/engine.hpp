@@ -38,11 +38,12 @@ struct Outcome {
         Returned, ///< the FM jumped to K7_FM_EXIT_ADDRESS; value is its a0
         Faulted,  ///< fault says why; the engine keeps registers and memory for the report
         Killed,   ///< the kill flag was seen (the card is being reset)
+        Paused,   ///< the slice is over; resume() goes on
     };
     End end = End::Returned;
     std::uint32_t value = 0;
     Fault fault;
-    std::uint64_t instructions = 0; ///< executed by this call, a faulting one not counted
+    std::uint64_t instructions = 0; ///< executed by this call in all its slices, a faulting one not counted
 };
 
 /// What a service call does next.
@@ -60,6 +61,10 @@ class ServiceHandler {
     /// @param number a7; @param arguments a0 .. a5; memory is reached through engine.readable()/writable().
     virtual ServiceResult service(FmEngine &engine, std::uint32_t number,
                                   const std::array<std::uint32_t, 6> &arguments) = 0;
+    /// May this service take longer than some microseconds, or wait for anything? A slice pauses before it.
+    [[nodiscard]] virtual bool takes_long(std::uint32_t number, const std::array<std::uint32_t, 6> &arguments) const {
+        return static_cast<void>(number), static_cast<void>(arguments), false;
+    }
 };
 
 /// One FM: its memory, registers and CPU. Not thread-safe; one call at a time. Destroying it wipes its memory.
@@ -67,9 +72,23 @@ class FmEngine {
   public:
     virtual ~FmEngine() = default;
 
-    /// Call @p address with @p arguments (at most 8, in a0 ..), a fresh stack pointer, and ra = K7_FM_EXIT_ADDRESS.
-    /// Stops after exactly @p budget instructions with K7_FAULT_BUDGET; polls the kill flag at least every 2^20.
-    virtual Outcome call(std::uint32_t address, std::span<const std::uint32_t> arguments, std::uint64_t budget) = 0;
+    static constexpr std::uint64_t kToTheEnd = UINT64_MAX;
+    static constexpr unsigned kServicesPerSlice = 32;
+
+    /// Prepare a call of @p address with @p arguments (at most 8, in a0 ..), a fresh stack pointer, and ra =
+    /// K7_FM_EXIT_ADDRESS. It stops after exactly @p budget instructions with K7_FAULT_BUDGET.
+    virtual void begin(std::uint32_t address, std::span<const std::uint32_t> arguments, std::uint64_t budget) = 0;
+
+    /// Run the call that was begun or paused, for at most @p slice instructions. Unless that is kToTheEnd, also pauses
+    /// before a service that takes long and after kServicesPerSlice services, so that a slice is short whatever the FM
+    /// does. However a call is cut, it runs the same way. Polls the kill flag at least every 2^20 instructions.
+    virtual Outcome resume(std::uint64_t slice) = 0;
+
+    /// A call in one go.
+    Outcome call(std::uint32_t address, std::span<const std::uint32_t> arguments, std::uint64_t budget) {
+        begin(address, arguments, budget);
+        return resume(kToTheEnd);
+    }
 
     /// Map @p request read-only at K7_FM_REQUEST_BASE (the rest of the last page reads as 0) and K7_FM_MESSAGE_MAX
     /// zero bytes of reply, read-write, at K7_FM_REPLY_BASE.
@@ -78,12 +97,12 @@ class FmEngine {
     virtual void unmap_message() = 0;
 
     /// The bytes [address, address + length) if the FM may read (write) all of them, else nothing. A length of 0 gives
-    /// an empty span. Valid until the next call(), map_message() or unmap_message().
+    /// an empty span. Valid until the next resume(), map_message() or unmap_message().
     [[nodiscard]] virtual std::optional<std::span<const std::byte>> readable(std::uint32_t address,
                                                                              std::uint32_t length) const = 0;
     [[nodiscard]] virtual std::optional<std::span<std::byte>> writable(std::uint32_t address, std::uint32_t length) = 0;
 
-    /// x0 .. x31 as the last call() left them.
+    /// x0 .. x31 as the last resume() left them.
     [[nodiscard]] virtual std::array<std::uint32_t, 32> registers() const = 0;
 
     /// Return addresses after a fault at @p pc, innermost first, entry 0 = pc, at most @p limit. Follows frame

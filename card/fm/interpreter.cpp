@@ -72,6 +72,10 @@ constexpr bool in_stack_guard(std::uint32_t address) {
 
 } // namespace
 
+bool Interpreter::next_service_is_short() const {
+    return !services_.takes_long(x_[17], {x_[10], x_[11], x_[12], x_[13], x_[14], x_[15]});
+}
+
 /// Serve an ecall. @return the cause of the fault if it is one
 std::optional<std::uint32_t> Interpreter::serve() {
     const ServiceResult result = services_.service(engine_, x_[17], {x_[10], x_[11], x_[12], x_[13], x_[14], x_[15]});
@@ -92,6 +96,12 @@ Outcome Interpreter::fault(std::uint32_t cause, const Op *op, std::uint32_t addr
     const std::uint32_t pc = code_.address_of(op);
     const std::uint32_t word = memory_.word(pc, kExecute).value_or(0);
     return {.end = Outcome::End::Faulted, .fault = {cause, pc, address, word}, .instructions = used};
+}
+
+Outcome Interpreter::paused(const Op *op, std::uint64_t used) const {
+    Outcome outcome = fault(K7_FAULT_BUDGET, op, 0, used);
+    outcome.end = Outcome::End::Paused;
+    return outcome;
 }
 
 Outcome Interpreter::data_fault(Access access, const Op *op, std::uint32_t address, std::uint64_t used) const {
@@ -123,7 +133,7 @@ Outcome Interpreter::data_fault(Access access, const Op *op, std::uint32_t addre
         goto refill;                                                                                                   \
     RUN
 
-Outcome Interpreter::run(std::uint32_t address, std::uint64_t instructions) {
+Outcome Interpreter::run(std::uint32_t address, std::uint64_t instructions, bool only_short_services) {
     static const void *const kLabels[] = {
 #define K7_ALU(name, match, format, value) &&name,
 #define K7_LOAD(name, match, type) &&name,
@@ -140,6 +150,7 @@ Outcome Interpreter::run(std::uint32_t address, std::uint64_t instructions) {
     std::byte *const memory = memory_.bytes();
     const std::uint8_t *const permissions = memory_.permissions();
     Budget budget(code_, instructions, kill_);
+    unsigned services = 0;
     if (std::rotr(address - base, 2) >= size)
         return left(address, 0);
     const Op *op = &code[(address - base) / 4];
@@ -191,6 +202,8 @@ Jalr:
 Fence:
     NEXT;
 Ecall:
+    if (only_short_services && (services++ == FmEngine::kServicesPerSlice || !next_service_is_short()))
+        return paused(op, budget.used(op, limit));
     if (const auto cause = serve())
         return fault(*cause, op, 0, budget.used(op, limit));
     if (budget.killed())
@@ -210,7 +223,7 @@ Illegal:
 Ebreak:
     return fault(K7_FAULT_BREAKPOINT, op, 0, budget.used(op, limit));
 BudgetEnd:
-    return fault(K7_FAULT_BUDGET, op, 0, budget.used(op, limit));
+    return paused(op, budget.used(op, limit));
 }
 
 #pragma GCC diagnostic pop

@@ -33,13 +33,17 @@ class Interpreter {
     [[nodiscard]] Registers &registers() { return x_; }
     [[nodiscard]] const Registers &registers() const { return x_; }
 
-    /// Run from @p address until the FM jumps to K7_FM_EXIT_ADDRESS, faults, has used @p instructions, or is killed.
-    Outcome run(std::uint32_t address, std::uint64_t instructions);
+    /// Run from @p address until the FM jumps to K7_FM_EXIT_ADDRESS, faults, is killed, or is paused: because it has
+    /// used @p instructions, or, with @p only_short_services, by a service that takes long or by many of them. A paused
+    /// outcome has in fault.pc where to go on, and in fault what it is if there is no more budget.
+    Outcome run(std::uint32_t address, std::uint64_t instructions, bool only_short_services);
 
   private:
     enum class Access : std::uint8_t { Load, Store };
 
     [[nodiscard]] std::optional<std::uint32_t> serve();
+    [[nodiscard]] bool next_service_is_short() const;
+    [[nodiscard]] Outcome paused(const Op *op, std::uint64_t used) const;
     [[nodiscard]] Outcome left(std::uint32_t target, std::uint64_t used) const;
     [[nodiscard]] Outcome fault(std::uint32_t cause, const Op *op, std::uint32_t address, std::uint64_t used) const;
     [[nodiscard]] Outcome data_fault(Access access, const Op *op, std::uint32_t address, std::uint64_t used) const;

@@ -32,7 +32,7 @@ class Rv32imEngine final : public FmEngine {
         : entry_(elf.entry), code_((load_segments(elf, memory_), elf.segments), memory_),
           interpreter_(code_, memory_, *this, services, kill) {}
 
-    Outcome call(std::uint32_t address, std::span<const std::uint32_t> arguments, std::uint64_t budget) override {
+    void begin(std::uint32_t address, std::span<const std::uint32_t> arguments, std::uint64_t budget) override {
         if (arguments.size() > kArgumentsMax)
             throw std::invalid_argument("a call into an FM has at most 8 arguments");
         Registers &x = interpreter_.registers();
@@ -40,7 +40,20 @@ class Rv32imEngine final : public FmEngine {
         x[kRa] = K7_FM_EXIT_ADDRESS;
         x[kSp] = K7_FM_STACK_TOP;
         std::ranges::copy(arguments, x.begin() + kA0);
-        return interpreter_.run(address, budget);
+        pc_ = address;
+        budget_ = budget;
+        used_ = 0;
+    }
+
+    Outcome resume(std::uint64_t slice) override {
+        const std::uint64_t left = budget_ - used_;
+        Outcome outcome = interpreter_.run(pc_, std::min(slice, left), slice != kToTheEnd);
+        used_ += outcome.instructions;
+        outcome.instructions = used_;
+        if (outcome.end == Outcome::End::Paused && used_ == budget_)
+            outcome.end = Outcome::End::Faulted; // fault says so already
+        pc_ = outcome.fault.pc;
+        return outcome;
     }
 
     void map_message(std::span<const std::byte> request) override { memory_.map_message(request); }
@@ -69,6 +82,11 @@ class Rv32imEngine final : public FmEngine {
 
   private:
     std::uint32_t entry_;
+    // The call that was begun.
+    std::uint32_t pc_ = 0;
+    std::uint64_t budget_ = 0;
+    std::uint64_t used_ = 0;
+
     AddressSpace memory_;
     Code code_;
     Interpreter interpreter_;

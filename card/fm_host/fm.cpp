@@ -7,24 +7,6 @@
 #include "card/image/cms.hpp"
 
 namespace k7::card {
-namespace {
-
-/// Request and reply are in the FM's memory for as long as the call.
-class MappedMessage {
-  public:
-    MappedMessage(fm::FmEngine &engine, std::span<const std::byte> request) : engine_(engine) {
-        engine_.map_message(request);
-    }
-    ~MappedMessage() { engine_.unmap_message(); }
-    MappedMessage(const MappedMessage &) = delete;
-    MappedMessage &operator=(const MappedMessage &) = delete;
-
-  private:
-    fm::FmEngine &engine_;
-};
-
-} // namespace
-
 Fm::Fm(Context &card, Smfs &smfs, StoredFm stored, const std::atomic<bool> &kill)
     : card_(card), stored_(std::move(stored)), kill_(kill), services_(card, smfs, stored_.fm_id) {}
 
@@ -51,15 +33,14 @@ void Fm::start() {
         startup_value_ = static_cast<std::uint32_t>(error.status());
         return;
     }
-    startup_value_ = run(K7_FAULT_PHASE_STARTUP, engine_->entry(), {});
+    startup_value_ = result_of(K7_FAULT_PHASE_STARTUP, engine_->call(engine_->entry(), {}, card_.options.fm_budget));
     if (startup_value_ == 0)
         startup_ = K7_FM_STARTUP_OK;
     else
         engine_.reset();
 }
 
-std::uint32_t Fm::run(k7_fault_phase phase, std::uint32_t address, std::span<const std::uint32_t> arguments) {
-    const fm::Outcome outcome = engine_->call(address, arguments, card_.options.fm_budget);
+std::uint32_t Fm::result_of(k7_fault_phase phase, const fm::Outcome &outcome) {
     services_.rethrow_failure();
     switch (outcome.end) {
     case fm::Outcome::End::Returned:
@@ -67,30 +48,51 @@ std::uint32_t Fm::run(k7_fault_phase phase, std::uint32_t address, std::span<con
     case fm::Outcome::End::Killed:
         throw FmKilled{};
     case fm::Outcome::End::Faulted:
+        throw FmFault{report(phase, outcome)};
+    case fm::Outcome::End::Paused:
         break;
     }
-    throw FmFault{report(phase, outcome)};
+    throw std::logic_error("a call into an FM was paused that runs to its end");
 }
 
-FmReply Fm::call(std::span<const std::byte> request, std::span<std::byte> reply) {
+std::optional<FmReply> Fm::call(std::span<const std::byte> request, std::span<std::byte> reply, std::uint64_t slice) {
     if (!engine_)
         throw Error(K7_ST_FM_NOT_STARTED, "the FM's start-up function failed with " + std::to_string(startup_value_));
     const Dispatch dispatch = services_.dispatch();
     if (dispatch.kind == Dispatch::Kind::None)
         throw Error(K7_ST_FM_NO_HANDLER, "the FM registered no handler in its start-up");
     ++calls_;
-    const MappedMessage mapped(*engine_, request);
+    message_.emplace(*engine_, request);
     const std::uint32_t token = services_.begin(request, static_cast<std::uint32_t>(reply.size()));
     const std::array<std::uint32_t, 3> arguments{token, K7_FM_REQUEST_BASE, static_cast<std::uint32_t>(request.size())};
-    run(K7_FAULT_PHASE_CALL, dispatch.address,
-        std::span(arguments).first(dispatch.kind == Dispatch::Kind::Random ? 3 : 1));
+    engine_->begin(dispatch.address, std::span(arguments).first(dispatch.kind == Dispatch::Kind::Random ? 3 : 1),
+                   card_.options.fm_budget);
+    return resume(reply, slice);
+}
+
+// What halts the card takes long and needs the store, so a slice leaves it for later.
+std::optional<FmReply> Fm::resume(std::span<std::byte> reply, std::uint64_t slice) {
+    const fm::Outcome outcome = bad_end_ ? *bad_end_ : engine_->resume(slice);
+    if (outcome.end == fm::Outcome::End::Paused)
+        return std::nullopt;
+    if (slice != fm::FmEngine::kToTheEnd && outcome.end != fm::Outcome::End::Returned) {
+        bad_end_ = outcome;
+        return std::nullopt;
+    }
+    result_of(K7_FAULT_PHASE_CALL, outcome);
+    return take_reply(reply);
+}
+
+FmReply Fm::take_reply(std::span<std::byte> reply) {
     const Message message = services_.end();
-    if (!message.replied)
-        throw Error(K7_ST_FM_NO_REPLY, "the FM returned without a reply");
     const auto bytes = engine_->readable(K7_FM_REPLY_BASE, message.reply_length);
     if (!bytes)
         throw std::logic_error("the reply buffer is not mapped");
-    std::copy(bytes->begin(), bytes->end(), reply.begin());
+    if (message.replied)
+        std::copy(bytes->begin(), bytes->end(), reply.begin());
+    message_.reset();
+    if (!message.replied)
+        throw Error(K7_ST_FM_NO_REPLY, "the FM returned without a reply");
     return {message.status, message.reply_length};
 }
 

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 
 #include "card/fm/engine.hpp"
@@ -37,9 +38,13 @@ class Fm {
     /// @throws FmFault, FmKilled, StoreError
     void start();
 
-    /// Hand @p request to its handler. @param reply receives the reply, cut to nothing on an error
-    /// @throws Error FM_NOT_STARTED, FM_NO_HANDLER, FM_NO_REPLY; and as start()
-    FmReply call(std::span<const std::byte> request, std::span<std::byte> reply);
+    /// Hand @p request to its handler. @param reply receives the reply. @param slice as of FmEngine::resume()
+    /// @return nothing when the call is paused: @p request must stay where it is until resume() has ended it
+    /// @throws Error FM_NOT_STARTED, FM_NO_HANDLER, FM_NO_REPLY; and as start(), but with kToTheEnd only: what halts
+    /// the card in a slice pauses there, and resume(kToTheEnd) throws it
+    std::optional<FmReply> call(std::span<const std::byte> request, std::span<std::byte> reply, std::uint64_t slice);
+    /// Go on with a call that is paused. @return and throws as call()
+    std::optional<FmReply> resume(std::span<std::byte> reply, std::uint64_t slice);
 
     [[nodiscard]] bool is(const StoredFm &stored) const { return stored.fingerprint == stored_.fingerprint; }
     [[nodiscard]] bool started() const { return engine_ != nullptr; }
@@ -47,8 +52,24 @@ class Fm {
     void describe(k7_fm_info &info) const;
 
   private:
+    /// Request and reply are in the FM's memory for as long as the call.
+    class MappedMessage {
+      public:
+        MappedMessage(fm::FmEngine &engine, std::span<const std::byte> request) : engine_(engine) {
+            engine_.map_message(request);
+        }
+        ~MappedMessage() { engine_.unmap_message(); }
+        MappedMessage(const MappedMessage &) = delete;
+        MappedMessage &operator=(const MappedMessage &) = delete;
+
+      private:
+        fm::FmEngine &engine_;
+    };
+
     void load();
-    std::uint32_t run(k7_fault_phase phase, std::uint32_t address, std::span<const std::uint32_t> arguments);
+    /// What the FM returned. @throws FmFault, FmKilled, StoreError
+    std::uint32_t result_of(k7_fault_phase phase, const fm::Outcome &outcome);
+    FmReply take_reply(std::span<std::byte> reply);
     [[nodiscard]] k7_fault_report report(k7_fault_phase phase, const fm::Outcome &outcome) const;
     void describe_registers(k7_fault_report &report) const;
 
@@ -57,6 +78,8 @@ class Fm {
     const std::atomic<bool> &kill_;
     FmServices services_;
     std::unique_ptr<fm::FmEngine> engine_;
+    std::optional<MappedMessage> message_; ///< of the call that runs or is paused
+    std::optional<fm::Outcome> bad_end_;   ///< of the call that is paused: it has faulted or was killed
     k7_fm_startup startup_ = K7_FM_STARTUP_NOT_STARTED;
     std::uint32_t startup_value_ = 0;
     std::uint64_t calls_ = 0;

@@ -3,6 +3,7 @@
 
 #include <cstdio>
 #include <cstring>
+#include <utility>
 
 namespace k7::card {
 namespace {
@@ -54,14 +55,25 @@ std::vector<k7_fm_info> FmManager::list() {
     return infos;
 }
 
-FmReply FmManager::call(std::uint32_t fm_id, std::span<const std::byte> request, std::span<std::byte> reply) {
+std::optional<FmReply> FmManager::call(std::uint32_t fm_id, std::span<const std::byte> request,
+                                       std::span<std::byte> reply, std::uint64_t slice) {
     const auto running = running_.find(fm_id);
-    if (running != running_.end())
-        return running->second->call(request, reply);
+    if (running != running_.end()) {
+        const auto result = running->second->call(request, reply, slice);
+        paused_ = result ? nullptr : running->second.get();
+        return result;
+    }
     for (const StoredFm &stored : card_.store.list_fms())
         if (stored.fm_id == fm_id)
             throw Error(K7_ST_FM_NOT_STARTED, name_of(fm_id) + " is loaded but not started: restart the card");
     throw Error(K7_ST_FM_NOT_FOUND, name_of(fm_id) + " is not loaded");
+}
+
+std::optional<FmReply> FmManager::resume(std::span<std::byte> reply, std::uint64_t slice) {
+    Fm &fm = *std::exchange(paused_, nullptr);
+    const auto result = fm.resume(reply, slice);
+    paused_ = result ? nullptr : &fm;
+    return result;
 }
 
 void FmManager::remove(std::uint32_t fm_id) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// The FMs of a running firmware, and how they relate to those in the store. Used by the firmware thread alone.
+// The FMs of a running firmware, and how they relate to those in the store. Used by whoever serves the rings.
 #pragma once
 
 #include <atomic>
@@ -27,8 +27,15 @@ class FmManager {
     [[nodiscard]] std::vector<k7_fm_info> list();
     [[nodiscard]] k7_fm_info describe(const StoredFm &stored) const;
 
-    /// @throws Error FM_NOT_FOUND, FM_NOT_STARTED, and as Fm::call()
-    FmReply call(std::uint32_t fm_id, std::span<const std::byte> request, std::span<std::byte> reply);
+    /// As Fm::call(). @throws Error FM_NOT_FOUND, FM_NOT_STARTED as well
+    std::optional<FmReply> call(std::uint32_t fm_id, std::span<const std::byte> request, std::span<std::byte> reply,
+                                std::uint64_t slice);
+    /// Is a call paused?
+    [[nodiscard]] bool paused() const { return paused_ != nullptr; }
+    /// As Fm::resume(), of the call that is paused.
+    std::optional<FmReply> resume(std::span<std::byte> reply, std::uint64_t slice);
+    /// Is there anything to call? If not, call() asks the store why.
+    [[nodiscard]] bool is_running(std::uint32_t fm_id) const { return running_.contains(fm_id); }
 
     /// Delete from the store and stop at once. @throws Error FM_NOT_FOUND
     void remove(std::uint32_t fm_id);
@@ -38,6 +45,7 @@ class FmManager {
     Smfs &smfs_;
     const std::atomic<bool> &kill_;
     std::map<std::uint32_t, std::unique_ptr<Fm>> running_;
+    Fm *paused_ = nullptr;
 };
 
 } // namespace k7::card

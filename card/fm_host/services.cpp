@@ -102,6 +102,22 @@ fm::ServiceResult FmServices::service(fm::FmEngine &engine, std::uint32_t number
     }
 }
 
+bool FmServices::takes_long(std::uint32_t number, const Arguments &arguments) const {
+    constexpr std::uint32_t kShort = 4096; // bytes: some microseconds
+    switch (number) {
+    case K7_FM_SVC_RANDOM:
+    case K7_FM_SVC_SHA256:
+        return arguments[1] > kShort;
+    case K7_FM_SVC_IO_READ:
+    case K7_FM_SVC_IO_WRITE:
+        return arguments[2] > kShort;
+    case K7_FM_SVC_HMAC_SHA256:
+        return arguments[1] > kShort || arguments[3] > kShort;
+    default:
+        return number >= K7_FM_SVC_SMFS_CREATE_DIR;
+    }
+}
+
 void FmServices::rethrow_failure() {
     if (failure_)
         std::rethrow_exception(std::exchange(failure_, nullptr));

@@ -47,6 +47,8 @@ class FmServices final : public fm::ServiceHandler {
     FmServices(Context &card, Smfs &smfs, std::uint32_t fm_id);
 
     fm::ServiceResult service(fm::FmEngine &engine, std::uint32_t number, const Arguments &arguments) override;
+    /// Those that touch the store, and those that are told to do much.
+    [[nodiscard]] bool takes_long(std::uint32_t number, const Arguments &arguments) const override;
 
     [[nodiscard]] const Dispatch &dispatch() const { return dispatch_; }
     /// Open a message. @return its token

@@ -8,9 +8,13 @@
  * block of conditionals below.
  *
  * Locks: everything here runs under QEMU's big lock (BQL), except the card's
- * callbacks (k7_dma_*, k7_interrupt, k7_log, k7_thread_*), which come from the
- * card's own threads. They must never wait for the BQL: its holder may be inside
- * k7card_reset() or k7card_destroy(), waiting for exactly that callback.
+ * callbacks (k7_dma_*, k7_interrupt, k7_log, k7_thread_*). Those come from the
+ * card's own threads, without the BQL, or from a vCPU that is inside
+ * k7card_mmio_write() or k7card_reset(), with it. The former must never wait for
+ * the BQL: its holder may be inside k7card_reset() or k7card_destroy(), waiting
+ * for exactly that callback. The latter do at once what the former leave to the
+ * bottom half; k7card.h promises that no such call waits for a callback in
+ * another thread, other than resets do, which refuse transfers first.
  */
 
 #include "qemu/osdep.h"
@@ -48,11 +52,13 @@
 #include "system/runstate.h"
 #define K7_PROPERTIES_END
 #define K7_CONST const
+#define k7_holds_bql() bql_locked()
 #define k7_set_reset(dc, handler) device_class_set_legacy_reset(dc, handler)
 #else
 #include "sysemu/runstate.h"
 #define K7_PROPERTIES_END DEFINE_PROP_END_OF_LIST(),
 #define K7_CONST
+#define k7_holds_bql() qemu_mutex_iothread_locked()
 #define k7_set_reset(dc, handler) ((dc)->reset = (handler))
 #endif
 
@@ -214,7 +220,7 @@ static int k7_dma(K7HsmState *s, hwaddr addr, uint8_t *buf, hwaddr len, bool is_
 {
     K7Transfer transfer = { .addr = addr, .buf = buf, .len = len, .is_write = is_write };
 
-    if (qatomic_read(&s->behind_iommu)) {
+    if (qatomic_read(&s->behind_iommu) && !k7_holds_bql()) {
         return k7_dma_in_bottom_half(s, &transfer);
     }
     return k7_dma_copy(s, addr, buf, len, is_write);
@@ -230,11 +236,33 @@ static int k7_dma_write(void *opaque, uint64_t addr, const void *buf, size_t len
     return k7_dma(opaque, addr, (void *)buf, len, true);
 }
 
+/* Under the BQL. By the kind that is enabled; the PCI core sees to masks and to the bit that disables INTx. */
+static void k7_send_interrupt(K7HsmState *s, unsigned vector)
+{
+    PCIDevice *pdev = PCI_DEVICE(s);
+
+    if (msix_enabled(pdev)) {
+        if (vector < s->vectors) {
+            msix_notify(pdev, vector);
+        }
+    } else if (msi_enabled(pdev)) {
+        msi_notify(pdev, vector % msi_nr_vectors_allocated(pdev));
+    } else if (s->has_intx) {
+        s->intx |= 1u << vector;
+        pci_set_irq(pdev, 1);
+    }
+}
+
 static void k7_interrupt(void *opaque, unsigned vector)
 {
     K7HsmState *s = opaque;
 
-    if (vector < K7CARD_VECTORS) {
+    if (vector >= K7CARD_VECTORS) {
+        return;
+    }
+    if (k7_holds_bql()) {
+        k7_send_interrupt(s, vector);
+    } else {
         set_bit_atomic(vector, s->raised);
         qemu_bh_schedule(s->bottom_half);
     }
@@ -313,23 +341,6 @@ static void k7_accept_transfers(K7HsmState *s)
     QEMU_LOCK_GUARD(&s->transfer_lock);
     s->transfers_refused = false;
     qatomic_set(&s->behind_iommu, pci_device_iommu_address_space(pdev) != &address_space_memory);
-}
-
-/* By the kind that the guest has enabled; the PCI core sees to masks and to the bit that disables INTx. */
-static void k7_send_interrupt(K7HsmState *s, unsigned vector)
-{
-    PCIDevice *pdev = PCI_DEVICE(s);
-
-    if (msix_enabled(pdev)) {
-        if (vector < s->vectors) {
-            msix_notify(pdev, vector);
-        }
-    } else if (msi_enabled(pdev)) {
-        msi_notify(pdev, vector % msi_nr_vectors_allocated(pdev));
-    } else if (s->has_intx) {
-        s->intx |= 1u << vector;
-        pci_set_irq(pdev, 1);
-    }
 }
 
 static void k7_send_interrupts(K7HsmState *s)

@@ -15,7 +15,6 @@ static_assert(std::endian::native == std::endian::little, "registers and rings a
 
 namespace {
 
-constexpr std::uint32_t kFeatures = K7_FEATURE_FM | K7_FEATURE_SMFS;
 constexpr std::uint32_t kRingBytes = K7_REG_RING(1) - K7_REG_RING(0);
 
 std::string at_offset(const char *what, std::uint64_t offset) {
@@ -92,6 +91,8 @@ std::optional<std::uint32_t> Registers::read_identity(std::uint32_t offset) cons
         return K7_CHANNEL_MAX;
     case K7_REG_HEARTBEAT:
         return heartbeat_.load();
+    case K7_REG_BULK_MAX:
+        return K7_BULK_MAX;
     case K7_REG_EVENT_STATUS:
         return event_status_;
     case K7_REG_EVENT_MASK:
@@ -132,30 +133,31 @@ void Registers::write(std::uint64_t offset, std::uint32_t value, unsigned size) 
         return bus_.guest_error(at_offset("write that is not an aligned 32-bit word of BAR0", offset));
     Effects effects;
     Gate::Ticket event_ticket = 0;
+    Gate::Ticket firmware_ticket = 0;
     {
         const std::scoped_lock lock(mutex_);
         write_locked(static_cast<std::uint32_t>(offset), value, effects);
         event_ticket = ticket();
+        firmware_ticket = bus_.firmware_gate().ticket();
     }
     if (!effects.guest_error.empty())
         bus_.guest_error(effects.guest_error);
     if (effects.boot_loader)
         boot_wake_.notify_one();
-    if (effects.doorbell)
+    if (effects.call_firmware)
         firmware_wake_.notify_one();
     if (effects.interrupt)
         bus_.event_interrupt(event_ticket);
+    if (effects.ring_vector)
+        bus_.completion_interrupt(firmware_ticket, *effects.ring_vector);
+    if (effects.server)
+        end_doorbell(effects.server->serve_doorbell());
 }
 
 void Registers::write_locked(std::uint32_t offset, std::uint32_t value, Effects &effects) {
     stick_ring(faults_, rings_, offset, value);
     if (is_ring(offset)) {
-        effects.guest_error = rings_[(offset - K7_REG_RING(0)) / kRingBytes].write(offset % kRingBytes, value,
-                                                                                   firmware_state(status_.state));
-        if (effects.guest_error.empty()) {
-            ++doorbells_;
-            effects.doorbell = true;
-        }
+        write_ring(offset, value, effects);
     } else if (offset == K7_REG_EVENT_STATUS) {
         if ((event_status_ & value) == 0 || !faults_.take(FaultKind::StormEvents))
             event_status_ &= ~value;
@@ -166,6 +168,46 @@ void Registers::write_locked(std::uint32_t offset, std::uint32_t value, Effects 
     } else {
         write_mailbox(offset, value, effects);
     }
+}
+
+void Registers::write_ring(std::uint32_t offset, std::uint32_t value, Effects &effects) {
+    const unsigned index = (offset - K7_REG_RING(0)) / kRingBytes;
+    const std::uint32_t reg = offset % kRingBytes;
+    RingRegisters &ring = rings_[index];
+    effects.guest_error = ring.write(reg, value, firmware_state(status_.state));
+    if (!effects.guest_error.empty())
+        return;
+    if (reg == K7_RING_DOORBELL && ring.armed && ring.take_interrupt())
+        effects.ring_vector = ring.vector;
+    const bool is_doorbell = reg == K7_RING_DOORBELL || reg == K7_RING_SQ_TAIL || reg == K7_RING_CQ_HEAD;
+    if (is_doorbell || reg == K7_RING_CONTROL)
+        rang_locked(index, is_doorbell && ring.submissions() != 0 && ring.completion_room() != 0, effects);
+}
+
+// Either the thread is parked, then it has nothing to do and the ringing thread serves; or it is called, and finds the
+// ring's bit before it parks.
+void Registers::rang_locked(unsigned index, bool anything_to_do, Effects &effects) {
+    rung_ |= 1u << index;
+    if (!anything_to_do)
+        return;
+    if (server_ != nullptr && serving_ == Serving::Nobody && !firmware_called_) {
+        serving_ = Serving::Doorbell;
+        effects.server = server_;
+    } else {
+        firmware_called_ = effects.call_firmware = true;
+    }
+}
+
+void Registers::end_doorbell(bool work_is_left) {
+    bool wake = false;
+    {
+        const std::scoped_lock lock(mutex_);
+        serving_ = Serving::Nobody;
+        firmware_called_ |= work_is_left;
+        wake = firmware_called_ || thread_waits_;
+    }
+    if (wake)
+        firmware_wake_.notify_one();
 }
 
 void Registers::write_mailbox(std::uint32_t offset, std::uint32_t value, Effects &effects) {
@@ -217,13 +259,16 @@ bool Registers::change_state(Gate::Ticket event_ticket, k7_state state, k7_reaso
     bool interrupt = false;
     const auto change = [&] {
         const std::scoped_lock lock(mutex_);
+        const bool stops = !firmware_state(state);
         if (event_ticket != ticket())
             return;
         changed = true;
+        if (stops)
+            bus_.firmware_gate().revoke();
         const bool differs = status_.state != state || status_.reason != reason;
         status_.state = state;
         status_.reason = reason;
-        if (!firmware_state(state))
+        if (stops)
             std::for_each(rings_.begin(), rings_.end(), [](RingRegisters &ring) { ring.disable(); });
         interrupt = raise_locked(events | (differs ? K7_EVENT_STATE : 0));
     };
@@ -259,7 +304,11 @@ void Registers::next_generation() {
 void Registers::reset(k7_boot_mode mode, bool keep_mailbox) {
     bus_.event_gate().turn([&] {
         bus_.firmware_gate().turn([&] {
+            // Whoever draws a ticket under this mutex either sees the registers of before and finds it worthless, or
+            // sees them reset.
             const std::scoped_lock lock(mutex_);
+            bus_.event_gate().revoke();
+            bus_.firmware_gate().revoke();
             reset_mode_ = mode;
             reset_locked(keep_mailbox);
         });
@@ -340,16 +389,33 @@ void Registers::answer_mailbox(Gate::Ticket event_ticket, k7_status status, std:
 
 // ---- Firmware -------------------------------------------------------------------------------------------------------
 
-std::uint64_t Registers::wait_doorbell(std::uint64_t seen, Clock::time_point deadline) {
-    std::unique_lock lock(mutex_);
-    firmware_wake_.wait_until(lock, deadline, [&] { return doorbells_ != seen; });
-    return doorbells_;
+void Registers::attach(DoorbellServer &server) {
+    const std::scoped_lock lock(mutex_);
+    server_ = &server;
+    serving_ = Serving::Thread;
 }
 
-void Registers::ring_doorbell() {
+void Registers::park(Clock::time_point deadline) {
+    std::unique_lock lock(mutex_);
+    const auto nobody_serves = [&] { return serving_ == Serving::Nobody; };
+    serving_ = Serving::Nobody;
+    firmware_wake_.wait_until(lock, deadline, [&] { return firmware_called_ && nobody_serves(); });
+    thread_waits_ = true;
+    firmware_wake_.wait(lock, nobody_serves);
+    thread_waits_ = firmware_called_ = false;
+    serving_ = Serving::Thread;
+}
+
+void Registers::detach() {
+    const std::scoped_lock lock(mutex_);
+    server_ = nullptr;
+    serving_ = Serving::Nobody;
+}
+
+void Registers::call_firmware() {
     {
         const std::scoped_lock lock(mutex_);
-        ++doorbells_;
+        firmware_called_ = true;
     }
     firmware_wake_.notify_one();
 }
@@ -357,11 +423,6 @@ void Registers::ring_doorbell() {
 RingRegisters Registers::ring(unsigned index) const {
     const std::scoped_lock lock(mutex_);
     return rings_.at(index);
-}
-
-void Registers::end_ring_dma(unsigned index) {
-    const std::scoped_lock lock(mutex_);
-    --rings_.at(index).dma_running;
 }
 
 } // namespace k7::card

@@ -2,8 +2,8 @@
 //
 // BAR0: what the bus sees, and what the boot loader and the firmware thread sleep on.
 //
-// One short mutex guards all of it. It is never held while a callback, the store or an FM runs, so that a register
-// access costs a vCPU nothing. Lock order: gates of the bus, then this mutex.
+// One short mutex guards all of it. It is never held while a callback, the store or an FM runs, so that nobody waits
+// long for a register. Lock order: gates of the bus, then this mutex.
 #pragma once
 
 #include <array>
@@ -30,12 +30,26 @@ namespace k7::card {
     return state == K7_STATE_OPERATIONAL || state == K7_STATE_PRE_INIT || state == K7_STATE_MAINTENANCE;
 }
 
+/// Value of FEATURES.
+constexpr std::uint32_t kFeatures = K7_FEATURE_FM | K7_FEATURE_SMFS | K7_FEATURE_ARM | K7_FEATURE_BULK;
+
 /// What the boot loader thread should look at.
 enum Attention : unsigned {
     kQuit = 1,    ///< the card is switched off
     kReset = 2,   ///< a reset was begun: registers are reset already
     kMailbox = 4, ///< a command is in the mailbox
     kFaults = 8,  ///< the fault property was set
+};
+
+/// The firmware, as far as it serves a doorbell on the thread that rings it.
+class DoorbellServer {
+  public:
+    /// Serve what is short. Only while the firmware's thread is parked. @return whether anything is left for that
+    /// thread
+    virtual bool serve_doorbell() noexcept = 0;
+
+  protected:
+    ~DoorbellServer() = default;
 };
 
 /// A copy of the registers that tell how the card is.
@@ -88,10 +102,17 @@ class Registers {
     void answer_mailbox(Gate::Ticket ticket, k7_status status, std::span<const std::byte> reply);
 
     // ---- Firmware ----
-    /// Sleep until a doorbell other than @p seen rang or @p deadline. @return the last doorbell
-    std::uint64_t wait_doorbell(std::uint64_t seen, Clock::time_point deadline);
-    void ring_doorbell();
-    [[nodiscard]] std::uint64_t doorbells() const { return doorbells_; }
+    // One at a time serves the rings: the firmware's thread, or, while that is parked, a thread that rings a doorbell.
+    // The thread calls these three.
+    /// From here on doorbells may be served by @p server whenever the thread is parked.
+    void attach(DoorbellServer &server);
+    /// Sleep until called or @p deadline, and let doorbells be served meanwhile.
+    void park(Clock::time_point deadline);
+    void detach();
+    /// Wake the firmware's thread, or keep it from sleeping.
+    void call_firmware();
+    /// The rings of which a doorbell rang or that were enabled or disabled, a bit each, since this was asked last.
+    [[nodiscard]] std::uint32_t take_rung() { return rung_.load() == 0 ? 0 : rung_.exchange(0); }
     [[nodiscard]] RingRegisters ring(unsigned index) const;
     /// Run @p change on ring @p index unless it was disabled since @p epoch. @return whether it ran
     template <class Change>
@@ -102,22 +123,34 @@ class Registers {
         change(rings_.at(index));
         return true;
     }
-    /// A DMA that began while the ring was enabled is over, whatever became of the ring.
-    void end_ring_dma(unsigned index);
+    /// A DMA that began while the ring was enabled is over, whatever became of the ring. @p change as in with_ring()
+    template <class Change>
+    void end_ring_dma(unsigned index, std::uint64_t epoch, Change &&change) {
+        const std::scoped_lock lock(mutex_);
+        RingRegisters &ring = rings_.at(index);
+        --ring.dma_running;
+        if (ring.epoch == epoch)
+            change(ring);
+    }
 
   private:
     /// What a register write asks for once the mutex is free again.
     struct Effects {
         std::string guest_error{};
         bool boot_loader = false;
-        bool doorbell = false;
+        bool call_firmware = false;
+        DoorbellServer *server = nullptr;
         bool interrupt = false;
+        std::optional<unsigned> ring_vector{};
     };
 
     std::uint32_t read_locked(std::uint32_t offset, std::string &guest_error) const;
     [[nodiscard]] std::optional<std::uint32_t> read_identity(std::uint32_t offset) const;
     [[nodiscard]] std::optional<std::uint32_t> read_mailbox(std::uint32_t offset) const;
     void write_locked(std::uint32_t offset, std::uint32_t value, Effects &effects);
+    void rang_locked(unsigned index, bool anything_to_do, Effects &effects);
+    void end_doorbell(bool work_is_left);
+    void write_ring(std::uint32_t offset, std::uint32_t value, Effects &effects);
     void write_mailbox(std::uint32_t offset, std::uint32_t value, Effects &effects);
     /// @return whether vector 0 is to be raised
     bool raise_locked(std::uint32_t events);
@@ -139,7 +172,13 @@ class Registers {
     std::array<RingRegisters, K7_RING_MAX> rings_;
     unsigned attention_ = 0;
     k7_boot_mode reset_mode_ = K7_BOOT_MODE_OPERATIONAL;
-    std::atomic<std::uint64_t> doorbells_{0};
+
+    enum class Serving { Nobody, Thread, Doorbell };
+    Serving serving_ = Serving::Nobody;
+    DoorbellServer *server_ = nullptr; ///< while the firmware serves
+    bool firmware_called_ = false;
+    bool thread_waits_ = false; ///< for a doorbell to have been served
+    std::atomic<std::uint32_t> rung_{0};
     std::atomic<std::uint32_t> heartbeat_{0};
 };
 

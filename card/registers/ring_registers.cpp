@@ -36,7 +36,7 @@ std::uint32_t RingRegisters::read(std::uint32_t offset) const {
     case K7_RING_VECTOR:
         return vector;
     case K7_RING_CONTROL:
-        return enabled ? K7_RING_ENABLE : 0;
+        return (enabled ? K7_RING_ENABLE : 0) | (enabled && on_demand ? K7_RING_ON_DEMAND : 0);
     case K7_RING_STATUS:
         return (in_use() ? K7_RING_ENABLED : 0) | (error_ ? K7_RING_ERROR : 0);
     case K7_RING_SQ_HEAD:
@@ -56,6 +56,8 @@ std::string RingRegisters::write(std::uint32_t offset, std::uint32_t value, bool
         return write_sq_tail(value);
     case K7_RING_CQ_HEAD:
         return write_cq_head(value);
+    case K7_RING_DOORBELL:
+        return write_doorbell(value);
     default:
         return write_setup(offset, value);
     }
@@ -103,7 +105,7 @@ std::string RingRegisters::setup_error(bool firmware_runs) const {
 }
 
 std::string RingRegisters::write_control(std::uint32_t value, bool firmware_runs) {
-    if ((value & ~K7_RING_ENABLE) != 0)
+    if ((value & ~(K7_RING_ENABLE | K7_RING_ON_DEMAND)) != 0 || value == K7_RING_ON_DEMAND)
         return "reserved bits of a ring's CONTROL were set";
     if (value == 0) {
         disable();
@@ -115,13 +117,16 @@ std::string RingRegisters::write_control(std::uint32_t value, bool firmware_runs
     std::string error = setup_error(firmware_runs);
     error_ = !error.empty();
     if (!error_)
-        enable();
+        enable((value & K7_RING_ON_DEMAND) != 0);
     return error;
 }
 
-void RingRegisters::enable() {
+void RingRegisters::enable(bool interrupts_on_demand) {
     sq_tail = sq_head = cq_tail = cq_head = 0;
     phase = true;
+    on_demand = interrupts_on_demand;
+    taken = written = armed_after = 0;
+    armed = false;
     enabled = true;
     ++epoch;
 }
@@ -129,7 +134,7 @@ void RingRegisters::enable() {
 void RingRegisters::disable() {
     if (enabled)
         ++epoch;
-    enabled = false;
+    enabled = armed = false;
 }
 
 void RingRegisters::fail() {
@@ -146,15 +151,54 @@ std::string RingRegisters::write_sq_tail(std::uint32_t value) {
     return {};
 }
 
+bool RingRegisters::consumed_only_what_is_there(std::uint32_t head) const {
+    return head < size && ((head - cq_head) & (size - 1)) <= ((cq_tail - cq_head) & (size - 1));
+}
+
 std::string RingRegisters::write_cq_head(std::uint32_t value) {
     if (!enabled)
         return "doorbell of a ring that is disabled";
-    const bool consumed_only_what_is_there =
-        value < size && ((value - cq_head) & (size - 1)) <= ((cq_tail - cq_head) & (size - 1));
-    if (!consumed_only_what_is_there)
+    if (!consumed_only_what_is_there(value))
         return "CQ_HEAD " + std::to_string(value) + " is beyond the last completion";
     cq_head = value;
     return {};
+}
+
+// All of it or nothing: a doorbell with one wrong part is ignored.
+std::string RingRegisters::write_doorbell(std::uint32_t value) {
+    const std::uint32_t tail = K7_DOORBELL_TAIL_GET(value);
+    const std::uint32_t head = K7_DOORBELL_HEAD_GET(value);
+    if (!enabled)
+        return "doorbell of a ring that is disabled";
+    if ((value & ~(K7_DOORBELL(0xfffu, 0xfffu) | K7_DOORBELL_ARM)) != 0)
+        return "reserved bits of a ring's DOORBELL were set";
+    if (tail >= size)
+        return "SQ tail " + std::to_string(tail) + " of a DOORBELL is beyond the ring";
+    if (!consumed_only_what_is_there(head))
+        return "CQ head " + std::to_string(head) + " of a DOORBELL is beyond the last completion";
+    cq_head = head;
+    sq_tail = tail;
+    armed_after = taken - ((cq_tail - head) & (size - 1));
+    armed = on_demand && (value & K7_DOORBELL_ARM) != 0;
+    return {};
+}
+
+// A slot is taken before it is written: the driver may consume the entry, and say so, as soon as it can see it.
+std::uint32_t RingRegisters::take_completion() {
+    const std::uint32_t slot = cq_tail;
+    cq_tail = (cq_tail + 1) & (size - 1);
+    phase = cq_tail == 0 ? !phase : phase;
+    ++taken;
+    return slot;
+}
+
+bool RingRegisters::take_interrupt() {
+    if (!on_demand)
+        return true;
+    if (!armed || written <= armed_after)
+        return false;
+    armed = false;
+    return true;
 }
 
 } // namespace k7::card

@@ -38,6 +38,13 @@ class RingRegisters {
     std::uint32_t cq_tail = 0;
     bool phase = true;
 
+    // Interrupts on demand.
+    bool on_demand = false;
+    bool armed = false;
+    std::uint64_t taken = 0;       ///< completions whose slot was taken since the ring was enabled
+    std::uint64_t written = 0;     ///< of these the ones that the driver can see: all, or all but the one being written
+    std::uint64_t armed_after = 0; ///< completions that the CQ head of the doorbell that armed counts as consumed
+
     /// Raised whenever the ring is enabled or disabled: work of before must not touch it any more.
     std::uint64_t epoch = 0;
     /// DMA for this ring that is running right now: ENABLED stays until it is over.
@@ -45,6 +52,10 @@ class RingRegisters {
 
     /// Completions that can be written before the driver must consume some.
     [[nodiscard]] std::uint32_t completion_room() const { return size - 1 - ((cq_tail - cq_head) & (size - 1)); }
+    /// Take the slot of the next completion. @return its index
+    std::uint32_t take_completion();
+    /// Is it time for the vector, when completions have been written or the ring was armed? If so, it is disarmed.
+    [[nodiscard]] bool take_interrupt();
     /// Submissions that wait to be fetched.
     [[nodiscard]] std::uint32_t submissions() const { return (sq_tail - sq_head) & (size - 1); }
 
@@ -55,7 +66,9 @@ class RingRegisters {
     std::string write_setup(std::uint32_t offset, std::uint32_t value);
     std::string write_sq_tail(std::uint32_t value);
     std::string write_cq_head(std::uint32_t value);
-    void enable();
+    std::string write_doorbell(std::uint32_t value);
+    [[nodiscard]] bool consumed_only_what_is_there(std::uint32_t head) const;
+    void enable(bool interrupts_on_demand);
 
     bool error_ = false;
 };

@@ -3,15 +3,16 @@
 // The firmware's side of the command rings: fetches submissions, moves payloads, writes completions. The other side is
 // a guest's memory, so entries are copied once and only the copy is looked at, and each DMA's result is checked.
 //
-// Used by the firmware thread alone. A submission is fetched only when its completion has room, so that nothing ever
-// waits for one driver while other rings have work.
+// Used by one thread at a time: the firmware's, or one that rings a doorbell while the firmware's is parked
+// (Registers::park()). So whoever does DMA holds up no other thread that serves. A submission is fetched only when its
+// completion has room, so that nothing ever waits for one driver while other rings have work.
 #pragma once
 
 #include <array>
 #include <cstdint>
 #include <deque>
-#include <optional>
 #include <span>
+#include <vector>
 
 #include "card/context.hpp"
 #include "k7/hw.h"
@@ -37,12 +38,16 @@ class RingServer {
   public:
     RingServer(Context &card, Gate::Ticket ticket) : card_(card), ticket_(ticket) {}
 
-    /// Fetch the submissions that wait in any ring and have room to complete.
+    /// Fetch the submissions that wait in the rings that rang, and have room to complete.
     void fetch();
-    /// The next request, taking the rings in turn.
-    std::optional<Request> next();
+    /// The next request, taking the rings in turn; nothing when none waits.
+    [[nodiscard]] const Request *peek();
+    /// Take the request that peek() has shown.
+    Request take();
 
-    Dma read_payload(const Request &request, std::span<std::byte> payload);
+    /// Read the request payload, whole or as the list says. @p payload has in_len bytes. @throws Error DMA_ERROR; of
+    /// a list that is wrong BAD_FIELD or BAD_LENGTH
+    void read_payload(const Request &request, std::span<std::byte> payload);
     Dma write_payload(const Request &request, std::span<const std::byte> payload);
 
     /// Write the completion. Its interrupt may wait for more completions, until flush().
@@ -58,23 +63,45 @@ class RingServer {
         std::uint64_t epoch = 0;
         std::deque<Request> requests; ///< fetched, not completed
         std::uint32_t running = 0;    ///< taken by next(), not completed
-        unsigned unsignalled = 0;     ///< completions without an interrupt so far
+        unsigned unsignalled = 0;     ///< completions that were not looked at for an interrupt so far
         unsigned vector = 0;
     };
 
     void fetch_ring(unsigned index);
+    /// What was fetched before the ring was disabled.
+    void forget(Queue &queue, const RingRegisters &ring);
+    [[nodiscard]] std::vector<k7_segment> read_segments(const Request &request);
+    void read_piece(const Request &request, std::uint64_t address, std::span<std::byte> bytes);
     void accept(Queue &queue, Request request);
     std::uint32_t abort_tag(Queue &queue, std::uint32_t tag);
     std::uint32_t abort_channel(std::uint32_t channel);
     bool write_completion(const Request &request, const Completion &completion);
     void ring_failed(unsigned index, std::uint64_t epoch, const char *what);
+    /// ENABLED must stay set while DMA for the ring runs, and no DMA may begin once the ring is disabled. @p before and
+    /// @p after run on the ring's registers, @p after unless the ring was disabled meanwhile.
+    template <class Before, class Transfer, class After>
+    Dma ring_dma(unsigned index, std::uint64_t epoch, Before &&before, Transfer &&transfer, After &&after) {
+        const auto begin = [&](RingRegisters &ring) {
+            before(ring);
+            ++ring.dma_running;
+        };
+        if (!card_.registers.with_ring(index, epoch, begin))
+            return Dma::Revoked;
+        const Dma result = transfer();
+        card_.registers.end_ring_dma(index, epoch, [&](RingRegisters &ring) { after(ring, result); });
+        return result;
+    }
     template <class Transfer>
-    Dma ring_dma(unsigned index, std::uint64_t epoch, Transfer &&transfer);
+    Dma ring_dma(unsigned index, std::uint64_t epoch, Transfer &&transfer) {
+        return ring_dma(
+            index, epoch, [](RingRegisters &) {}, transfer, [](RingRegisters &, Dma) {});
+    }
 
     Context &card_;
     const Gate::Ticket ticket_;
     std::array<Queue, K7_RING_MAX> queues_;
-    unsigned turn_ = 0;
+    unsigned turn_ = 0;    ///< the ring that is looked at first
+    unsigned waiting_ = 0; ///< requests in all queues
 };
 
 } // namespace k7::card

@@ -90,7 +90,7 @@ struct CommandReply {
 class CardHost {
   public:
     static constexpr std::uint64_t kMemoryBase = 0x40000000;
-    static constexpr std::size_t kMemorySize = 4 << 20;
+    static constexpr std::size_t kMemorySize = 8 << 20;
 
     explicit CardHost(const Properties &properties = {}) : memory_(kMemorySize) {
         std::vector<k7card_property> list;
@@ -180,6 +180,8 @@ class CardHost {
         const std::scoped_lock lock(mutex_);
         std::copy(bytes.begin(), bytes.end(), memory_.begin() + static_cast<std::ptrdiff_t>(address - kMemoryBase));
     }
+    /// The memory itself, for benchmarks and for tests that are alone with the card.
+    std::byte *memory(std::uint64_t address) { return memory_.data() + (address - kMemoryBase); }
     Bytes peek(std::uint64_t address, std::size_t size) {
         const std::scoped_lock lock(mutex_);
         const auto *from = memory_.data() + (address - kMemoryBase);
@@ -274,12 +276,12 @@ class Ring {
         write(K7_RING_VECTOR, K7_VECTOR_RING(index_));
     }
     /// @return STATUS after enabling
-    std::uint32_t enable() {
+    std::uint32_t enable(std::uint32_t control = K7_RING_ENABLE) {
         host_.poke(cq_, Bytes(size_ * sizeof(k7_cqe)));
         tail_ = head_ = 0;
         phase_ = 1;
         set_up();
-        write(K7_RING_CONTROL, K7_RING_ENABLE);
+        write(K7_RING_CONTROL, control);
         return read(K7_RING_STATUS);
     }
     bool disable() {
@@ -299,6 +301,8 @@ class Ring {
         return entry.tag;
     }
     void doorbell() { write(K7_RING_SQ_TAIL, tail_); }
+    /// Both indices in one write, with K7_DOORBELL_ARM or without.
+    void doorbell_and(std::uint32_t arm) { write(K7_RING_DOORBELL, K7_DOORBELL(tail_, head_) | arm); }
 
     /// The next completion, consumed; nothing when patience runs out.
     std::optional<k7_cqe> take(std::chrono::milliseconds patience = kPatience, bool tell_card = true) {
@@ -348,9 +352,11 @@ class Ring {
 
     [[nodiscard]] std::uint64_t sq() const { return sq_; }
     [[nodiscard]] std::uint64_t cq() const { return cq_; }
+    [[nodiscard]] std::uint64_t request_address() const { return request_; }
     [[nodiscard]] std::uint64_t reply_address() const { return reply_; }
     [[nodiscard]] std::uint32_t size() const { return size_; }
     [[nodiscard]] std::uint32_t head() const { return head_; }
+    [[nodiscard]] std::uint32_t tail() const { return tail_; }
 
   private:
     CardHost &host_;

@@ -79,7 +79,7 @@ TEST(CardRegisters, IdentityIsThereFromTheFirstMoment) {
     CardHost host(Properties{{"esn", "0123-4567-89AB"}});
     EXPECT_EQ(host.read(K7_REG_MAGIC), K7_MAGIC);
     EXPECT_EQ(K7_VERSION_GET_MAJOR(host.read(K7_REG_VERSION)), static_cast<std::uint32_t>(K7_VERSION_MAJOR));
-    EXPECT_EQ(host.read(K7_REG_FEATURES), K7_FEATURE_FM | K7_FEATURE_SMFS);
+    EXPECT_EQ(host.read(K7_REG_FEATURES), K7_FEATURE_FM | K7_FEATURE_SMFS | K7_FEATURE_ARM | K7_FEATURE_BULK);
     EXPECT_EQ(K7_LIMITS_RINGS(host.read(K7_REG_LIMITS)), static_cast<std::uint32_t>(K7_RING_MAX));
     EXPECT_EQ(K7_LIMITS_ENTRIES_LOG2(host.read(K7_REG_LIMITS)), static_cast<std::uint32_t>(K7_RING_ENTRIES_MAX_LOG2));
     EXPECT_EQ(host.read(K7_REG_PAYLOAD_MAX), static_cast<std::uint32_t>(K7_PAYLOAD_MAX));

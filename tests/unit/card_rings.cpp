@@ -20,8 +20,15 @@ struct BadEntry {
 const std::vector<BadEntry> kBadEntries{
     {"unknown opcode", K7_ST_UNKNOWN_COMMAND, [](k7_sqe &e) { e.opcode = 0x4242; }},
     {"opcode 0", K7_ST_UNKNOWN_COMMAND, [](k7_sqe &e) { e.opcode = 0; }},
-    {"flags", K7_ST_BAD_FIELD, [](k7_sqe &e) { e.flags = 1; }},
-    {"reserved", K7_ST_BAD_FIELD, [](k7_sqe &e) { e.reserved[2] = 1; }},
+    {"flags", K7_ST_BAD_FIELD, [](k7_sqe &e) { e.flags = 2; }},
+    {"a list without segments", K7_ST_BAD_FIELD, [](k7_sqe &e) { e.flags = K7_SQE_LIST; }},
+    {"segments without a list", K7_ST_BAD_FIELD, [](k7_sqe &e) { e.in_segments = 1; }},
+    {"a bulk request in one piece", K7_ST_BAD_LENGTH,
+     [](k7_sqe &e) {
+         e.opcode = K7_CMD_FM_LOAD_DATA;
+         e.in_len = K7_PAYLOAD_MAX + 1;
+     }},
+    {"reserved", K7_ST_BAD_FIELD, [](k7_sqe &e) { e.reserved[1] = 1; }},
     {"channel", K7_ST_BAD_FIELD, [](k7_sqe &e) { e.channel = K7_CHANNEL_MAX + 1; }},
     {"payload for NOP", K7_ST_BAD_LENGTH, [](k7_sqe &e) { e.in_len = 1; }},
     {"payload of 4 GiB", K7_ST_BAD_LENGTH, [](k7_sqe &e) { e.in_len = 0xffffffff; }},
