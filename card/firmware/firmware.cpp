@@ -79,9 +79,20 @@ void Firmware::serve() {
                 continue;
             }
             rings_.flush();
+            save_memory();
         }
         card_.registers.park(Registers::Clock::now() + tick);
     }
+}
+
+// Idle for a whole tick, as nobody was served between two calls.
+void Firmware::save_memory() {
+    if (served_) {
+        served_ = false;
+        return;
+    }
+    request_buffer_.give_back();
+    reply_buffer_.give_back();
 }
 
 // A fault. The firmware lives meanwhile, and can be stopped.
@@ -102,7 +113,8 @@ void Firmware::play_slow() {
 bool Firmware::take_request() {
     if (!rings_.peek())
         return false;
-    execution_.emplace(*this, rings_, rings_.take(), request_buffer_, reply_buffer_);
+    execution_.emplace(*this, rings_, rings_.take(), request_buffer_.bytes(), reply_buffer_.bytes());
+    served_ = true;
     return true;
 }
 
