@@ -79,8 +79,11 @@ void poke_entry(Guest &guest, const Operation &operation) {
 }
 
 void play(Guest &guest, const Operation &operation) {
-    constexpr std::array kFaults{"none",       "link-down",       "hang",        "hang-mailbox",
-                                 "lose-irq:2", "drop-completion", "dma-error:3", "hardware-failed"};
+    constexpr std::array kFaults{"none",       "link-down",       "hang",         "hang-mailbox",
+                                 "lose-irq:2", "drop-completion", "dma-error:3",  "gone:1",
+                                 "slow:1",     "storm:99",        "storm-events", "stuck-ring:1",
+                                 "lie-tag:3",  "hardware-failed", "duplicate:3",  "lie-length:2",
+                                 "lie-phase",  "lie-state:3",     "lie-limits:5", "mailbox-garbage"};
     switch (operation.kind % 8) {
     case 0:
         return k7card_mmio_write(guest.card, operation.where, operation.value,
