@@ -73,28 +73,38 @@ void Firmware::serve() {
         if (!card_.faults.active(FaultKind::Hang)) {
             card_.registers.beat();
             rings_.fetch();
-            if (const Request *next = execution_ ? nullptr : rings_.peek(); next != nullptr && !next->aborted)
-                play_slow();
+            play_slow();
             if (execution_ || take_request()) {
                 execute(fm::FmEngine::kToTheEnd);
                 continue;
             }
             rings_.flush();
+            save_memory();
         }
         card_.registers.park(Registers::Clock::now() + tick);
     }
 }
 
+// Idle for a whole tick, as nobody was served between two calls.
+void Firmware::save_memory() {
+    if (served_) {
+        served_ = false;
+        return;
+    }
+    request_buffer_.give_back();
+    reply_buffer_.give_back();
+}
+
 // A fault. The firmware lives meanwhile, takes aborts, and can be stopped.
 void Firmware::play_slow() {
-    const std::chrono::milliseconds time(card_.faults.number(FaultKind::Slow));
-    if (time.count() == 0)
+    const Request *const request = rings_.peek();
+    if (card_.faults.none() || execution_ || request == nullptr || request->aborted)
         return;
-    rings_.flush();
+    const auto end = Registers::Clock::now() + std::chrono::milliseconds(card_.faults.number(FaultKind::Slow));
     const auto tick = card_.options.watchdog_tick();
-    const auto end = Registers::Clock::now() + time;
     for (auto now = Registers::Clock::now(); now < end && !kill_ && card_.faults.active(FaultKind::Slow);
          now = Registers::Clock::now()) {
+        rings_.flush();
         card_.registers.beat();
         card_.registers.park(std::min(end, now + tick));
         rings_.fetch();
@@ -104,7 +114,8 @@ void Firmware::play_slow() {
 bool Firmware::take_request() {
     if (!rings_.peek())
         return false;
-    execution_.emplace(*this, rings_, rings_.take(), request_buffer_, reply_buffer_);
+    execution_.emplace(*this, rings_, rings_.take(), request_buffer_.bytes(), reply_buffer_.bytes());
+    served_ = true;
     return true;
 }
 

@@ -20,6 +20,7 @@
 #include <thread>
 
 #include "card/context.hpp"
+#include "card/firmware/bounce_buffer.hpp"
 #include "card/firmware/command.hpp"
 #include "card/firmware/execution.hpp"
 #include "card/firmware/fm_upload.hpp"
@@ -79,6 +80,7 @@ class Firmware final : private DoorbellServer {
     void start_up();
     void serve();
     void play_slow();
+    void save_memory();
     bool take_request();
     /// Run the request that was taken. @return whether it has ended
     bool execute(std::uint64_t slice);
@@ -100,8 +102,9 @@ class Firmware final : private DoorbellServer {
     Smfs smfs_;
     FmManager fms_;
     std::optional<FmUpload> upload_;
-    std::vector<std::byte> request_buffer_;
-    std::vector<std::byte> reply_buffer_;
+    BounceBuffer request_buffer_;
+    BounceBuffer reply_buffer_;
+    bool served_ = true;                 ///< anything since the thread last looked
     std::optional<Execution> execution_; ///< the request that runs or is paused
     std::exception_ptr failure_;         ///< of a doorbell, for the thread to end with
     std::thread thread_;

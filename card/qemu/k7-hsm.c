@@ -236,7 +236,7 @@ static int k7_dma_write(void *opaque, uint64_t addr, const void *buf, size_t len
     return k7_dma(opaque, addr, (void *)buf, len, true);
 }
 
-/* Under the BQL. By the kind that the guest has enabled; the PCI core sees to masks and to the bit that disables INTx. */
+/* Under the BQL. By the kind that is enabled; the PCI core sees to masks and to the bit that disables INTx. */
 static void k7_send_interrupt(K7HsmState *s, unsigned vector)
 {
     PCIDevice *pdev = PCI_DEVICE(s);

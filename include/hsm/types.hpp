@@ -105,9 +105,9 @@ struct CardStatus {
     std::uint64_t smfs_capacity = 0;    ///< bytes
     std::uint32_t resets = 0;           ///< since power on
     std::uint32_t faults = 0;           ///< since power on
-    std::int32_t temperature_mc = 0;    ///< millidegrees Celsius
-    std::uint32_t core_mv = 0;
-    std::uint32_t battery_mv = 0;
+    std::int32_t temperature_mc = 0;    ///< millidegrees Celsius; 0: the card has no such sensor
+    std::uint32_t core_mv = 0;          ///< millivolts; 0: no such sensor
+    std::uint32_t battery_mv = 0;       ///< millivolts; 0: no such sensor
 };
 
 /// The driver's own view of a card; needs no answer from the card.

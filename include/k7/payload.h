@@ -61,7 +61,7 @@ struct k7_card_state {
 	__le64 smfs_capacity;	/* bytes */
 	__le32 resets;		/* since power on */
 	__le32 faults;		/* since power on */
-	__le32 temperature_mc;	/* millidegrees Celsius */
+	__le32 temperature_mc;	/* signed, millidegrees Celsius; 0: no such sensor, as below */
 	__le32 core_mv;		/* millivolts */
 	__le32 battery_mv;
 	__le32 reserved[7];

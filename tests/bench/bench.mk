@@ -15,7 +15,7 @@ $(O)/tests/fmcpu_bench: $(O)/tests/bench/fmcpu_bench.o $(FMCPU_OBJECTS) | $(FMCP
 	@mkdir -p $(@D)
 	$(QUIET_LINK)$(CXX) $(LDFLAGS) -o $@ $^ -lbenchmark -pthread
 
-$(O)/tests/card_bench: $(O)/tests/bench/card_bench.o $(O)/tests/bench/idle_card_bench.o $(O)/lib/libk7card.so.0
+$(O)/tests/card_bench: $(O)/tests/bench/card_bench.o $(O)/lib/libk7card.so.0
 	@mkdir -p $(@D)
 	$(QUIET_LINK)$(CXX) $(LDFLAGS) -o $@ $^ -Wl,-rpath,'$$ORIGIN/../lib' -lbenchmark -lgtest -lcrypto -pthread
 
