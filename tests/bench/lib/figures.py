@@ -30,7 +30,7 @@ LATENCY_NAMES = {
     "virtio-crypto cbc 64": "virtio-crypto: AES-CBC of 64 bytes (another operation)",
     "virtio-crypto cbc 4096": "virtio-crypto: AES-CBC of 4 KiB (another operation)",
 }
-TABLE_PERCENTS = (50, 90, 99, 99.9)
+TABLE_PERCENTS = (5, 50, 90, 99, 99.9)
 
 
 @dataclasses.dataclass(frozen=True)
