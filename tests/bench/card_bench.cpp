@@ -119,9 +119,19 @@ void add_percentiles(benchmark::State &state, std::vector<double> microseconds) 
     state.counters["p50_us"] = microseconds[microseconds.size() / 2];
 }
 
-void run(benchmark::State &state, std::uint16_t opcode, std::size_t bytes, std::uint32_t arg0, std::size_t batch = 1) {
+/// What is asked of the card.
+struct Request {
+    std::uint16_t opcode = K7_CMD_NOP;
+    std::uint32_t arg0 = 0;
+    std::size_t in_len = 0;
+    std::uint32_t out_len = 0;
+};
+
+void run(benchmark::State &state, const Request &request, std::size_t batch = 1) {
     BusyCard &busy = busy_card();
-    const std::vector<k7_sqe> entries(batch, busy.card().ring.entry(opcode, Bytes(bytes), arg0));
+    k7_sqe entry = busy.card().ring.entry(request.opcode, Bytes(request.in_len), request.arg0);
+    entry.out_len = request.out_len;
+    const std::vector<k7_sqe> entries(batch, entry);
     std::vector<double> microseconds;
     for (auto _ : state) {
         const auto begin = std::chrono::steady_clock::now();
@@ -140,19 +150,20 @@ void register_read(benchmark::State &state) {
 }
 
 void nop(benchmark::State &state) {
-    run(state, K7_CMD_NOP, 0, 0);
+    run(state, {});
 }
 
 void nop_8_at_once(benchmark::State &state) {
-    run(state, K7_CMD_NOP, 0, 0, 8);
+    run(state, {}, 8);
 }
 
 void get_random_32(benchmark::State &state) {
-    run(state, K7_CMD_GET_RANDOM, 0, 32);
+    run(state, {.opcode = K7_CMD_GET_RANDOM, .arg0 = 32, .out_len = 32});
 }
 
 void fm_echo(benchmark::State &state) {
-    run(state, K7_CMD_FM_CALL, static_cast<std::size_t>(state.range(0)), kEcho);
+    const auto bytes = static_cast<std::uint32_t>(state.range(0));
+    run(state, {.opcode = K7_CMD_FM_CALL, .arg0 = kEcho, .in_len = bytes, .out_len = bytes});
 }
 
 // First: later the process has memory to spare.
