@@ -5,12 +5,13 @@ import dataclasses
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 
 TOP = pathlib.Path(__file__).resolve().parent.parent.parent.parent
 HERE = TOP / "tests/kernel"
 SCRATCH = TOP / "build/check-kernel"
-LIMIT = 900  # seconds for one program; only there to end a hang
+LIMIT = 1800  # seconds for one program; only there to end a hang
 
 
 class Skipped(Exception):
@@ -39,9 +40,17 @@ class Kernel:
 def run(*command, folder=TOP, **environment) -> subprocess.CompletedProcess:
     """Runs a program; its messages are in English, and not those of a make around it."""
     inherited = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
-    return subprocess.run([str(word) for word in command], cwd=folder, text=True, stdout=subprocess.PIPE, check=False,
-                          stderr=subprocess.STDOUT, timeout=LIMIT, errors="replace",
-                          env={**inherited, "LC_ALL": "C.UTF-8", **environment})
+    words = [str(word) for word in command]
+    with subprocess.Popen(words, cwd=folder, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          errors="replace", start_new_session=True,
+                          env={**inherited, "LC_ALL": "C.UTF-8", **environment}) as process:
+        try:
+            output, _ = process.communicate(timeout=LIMIT)
+        except subprocess.TimeoutExpired:
+            # With all that it started, which would keep the pipe open.
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
+    return subprocess.CompletedProcess(words, process.returncode, output)
 
 
 def output_of(*command, **options) -> str:
