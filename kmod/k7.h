@@ -103,7 +103,7 @@ struct k7_counters {
  * @patience:	jiffies that the card may have it before it is taken to be stuck
  * @deadline:	when that is over
  * @sent:	jiffies when it was submitted
- * @sent_ns:	the same in ns
+ * @sent_ns:	the same by local_clock(), which is quick to read everywhere
  * @finished:	the fields below are final; they and this are written under the
  *		ring's lock before @end is called
  * @error:	0, or a negative errno when the card did not answer
