@@ -10,9 +10,22 @@
  * Threads: the card runs its boot loader and its firmware in threads of its own.
  * k7card_mmio_read(), k7card_mmio_write(), k7card_reset() and the property calls
  * may come from any thread, also at the same time, and never wait for the
- * firmware, a Functionality Module (FM) or the store: a vCPU may call them. The
- * longest they wait is one DMA copy (64 KiB) that runs while a reset comes in. k7card_create() and k7card_destroy() may
- * take as long as opening and closing the store takes (milliseconds, a second at most).
+ * firmware, a Functionality Module (FM) or the store: a vCPU may call them. What
+ * they may take:
+ *   - A write to a ring's doorbell serves short commands itself when the
+ *     firmware's thread has nothing to do: it fetches what the ring holds, runs at
+ *     most 32 commands, begins none later than 50 microseconds after the first,
+ *     and runs at most 20000 instructions of the FM that a command calls, with at
+ *     most 32 short services of the FM's. The rest is left to the firmware's
+ *     thread.
+ *   - k7card_reset() waits for a DMA copy (64 KiB at most) or an interrupt
+ *     callback that runs in another thread while the reset comes in.
+ *   - No other call waits for a callback that runs in another thread. So a host
+ *     may hold a lock in k7card_mmio_write() that its DMA callbacks wait for when
+ *     a thread of the card calls them, as long as those that come from inside
+ *     k7card_mmio_write() do without.
+ * k7card_create() and k7card_destroy() may take as long as opening and closing the
+ * store takes (milliseconds, a second at most).
  */
 #ifndef K7CARD_H
 #define K7CARD_H
@@ -56,12 +69,13 @@ struct k7card_host {
 
     /**
      * Copy @p len bytes from bus address @p addr. Returns 0, or -1 when any byte
-     * could not be read (@p buf is then undefined). Must not wait for a vCPU.
+     * could not be read (@p buf is then undefined). Must not wait for a vCPU. Called
+     * by the thread that is inside k7card_mmio_write(), too.
      */
     int (*dma_read)(void *opaque, uint64_t addr, void *buf, size_t len);
     /** Copy @p len bytes to bus address @p addr. Returns 0 or -1 as dma_read does. */
     int (*dma_write)(void *opaque, uint64_t addr, const void *buf, size_t len);
-    /** Raise MSI-X vector @p vector (0 .. K7CARD_VECTORS - 1). */
+    /** Raise MSI-X vector @p vector (0 .. K7CARD_VECTORS - 1). Also from inside k7card_mmio_write(). Must not wait. */
     void (*interrupt)(void *opaque, unsigned vector);
     /** First and last thing each card thread calls. May be NULL. */
     void (*thread_start)(void *opaque);

@@ -254,7 +254,7 @@ int InProcessCard::enable_ring() {
     set_ring(K7_RING_CQ_BASE_HI, 0);
     set_ring(K7_RING_SIZE, kRingEntries);
     set_ring(K7_RING_VECTOR, K7_VECTOR_RING(0));
-    set_ring(K7_RING_CONTROL, K7_RING_ENABLE);
+    set_ring(K7_RING_CONTROL, K7_RING_ENABLE | K7_RING_ON_DEMAND);
     if ((ring(K7_RING_STATUS) & K7_RING_ENABLED) != 0)
         return 0;
     return rings_work(bus_.read(K7_REG_STATE)) ? EIO : EHOSTDOWN;
@@ -282,11 +282,13 @@ void InProcessCard::submit(const k7_ioc_request &request) {
         entry.arg[index] = htole32(request.arg[index]);
     bus_.store(kSubmissions + tail_ * sizeof entry, std::as_bytes(std::span(&entry, 1)));
     tail_ = (tail_ + 1) % kRingEntries;
-    set_ring(K7_RING_SQ_TAIL, tail_);
+    set_ring(K7_RING_DOORBELL, K7_DOORBELL(tail_, head_));
 }
 
+/// A short command has completed inside the doorbell. For others the ring is armed, then looked at again, then waited
+/// for.
 int InProcessCard::wait_completion(Clock::time_point until, k7_cqe &completion) {
-    for (;;) {
+    for (bool armed = false;; armed = true) {
         const std::uint64_t seen = bus_.interrupts(K7_VECTOR_RING(0));
         const std::uint32_t state = bus_.read(K7_REG_STATE);
         bus_.fetch(kCompletions + head_ * sizeof completion, std::as_writable_bytes(std::span(&completion, 1)));
@@ -298,11 +300,12 @@ int InProcessCard::wait_completion(Clock::time_point until, k7_cqe &completion) 
             return ECANCELED;
         if (Clock::now() >= until)
             return ETIMEDOUT;
-        bus_.wait_interrupt(K7_VECTOR_RING(0), seen, until);
+        if (armed)
+            bus_.wait_interrupt(K7_VECTOR_RING(0), seen, until);
+        set_ring(K7_RING_DOORBELL, K7_DOORBELL(tail_, head_) | K7_DOORBELL_ARM);
     }
     head_ = (head_ + 1) % kRingEntries;
     phase_ ^= head_ == 0 ? 1u : 0u;
-    set_ring(K7_RING_CQ_HEAD, head_);
     return le32toh(completion.tag) == tag_ ? 0 : EIO;
 }
 

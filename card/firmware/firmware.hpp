@@ -35,7 +35,7 @@ class Firmware final : private DoorbellServer {
     /// @param ticket drawn when the boot loader decided to start: a reset since then makes this firmware mute
     Firmware(Context &card, k7_boot_mode mode, Gate::Ticket ticket);
     /// Stops the firmware: a running FM is ended, a running transaction is finished. Waits for it.
-    ~Firmware();
+    virtual ~Firmware();
     Firmware(const Firmware &) = delete;
     Firmware &operator=(const Firmware &) = delete;
 

@@ -178,8 +178,10 @@ std::string RingRegisters::write_doorbell(std::uint32_t value) {
         return "CQ head " + std::to_string(head) + " of a DOORBELL is beyond the last completion";
     cq_head = head;
     sq_tail = tail;
-    armed_after = taken - ((cq_tail - head) & (size - 1));
-    armed = on_demand && (value & K7_DOORBELL_ARM) != 0;
+    if (on_demand && (value & K7_DOORBELL_ARM) != 0) {
+        armed = true; // until the interrupt: another CPU may ring without, while this one sleeps
+        armed_after = taken - ((cq_tail - head) & (size - 1));
+    }
     return {};
 }
 

@@ -62,13 +62,13 @@ void write(Guest &guest, std::uint64_t offset, std::uint32_t value) {
 }
 
 // Without help a fuzzer hardly ever sets up a ring.
-void enable_ring(Guest &guest, unsigned ring) {
+void enable_ring(Guest &guest, unsigned ring, bool on_demand) {
     const std::uint64_t base = K7_REG_RING(ring);
     write(guest, base + K7_RING_SQ_BASE_LO, ring * 0x2000);
     write(guest, base + K7_RING_CQ_BASE_LO, ring * 0x2000 + 0x1000);
     write(guest, base + K7_RING_SIZE, 16);
     write(guest, base + K7_RING_VECTOR, 1 + ring);
-    write(guest, base + K7_RING_CONTROL, K7_RING_ENABLE);
+    write(guest, base + K7_RING_CONTROL, K7_RING_ENABLE | (on_demand ? K7_RING_ON_DEMAND : 0));
 }
 
 // A word of a submission entry, where enable_ring() puts the rings.
@@ -78,10 +78,43 @@ void poke_entry(Guest &guest, const Operation &operation) {
     std::memcpy(guest.memory.data() + at, &operation.value, sizeof(operation.value));
 }
 
+// A submission whose payload is a list, nearly good: the last segment is the input's.
+void poke_list(Guest &guest, const Operation &operation) {
+    constexpr std::uint64_t kList = 0x40000;
+    constexpr std::uint32_t kPiece = 0x1000;
+    constexpr std::array<std::uint16_t, 4> kOpcodes{K7_CMD_FM_LOAD_DATA, K7_CMD_FM_CALL, K7_CMD_FM_LOAD_BEGIN,
+                                                    K7_CMD_NOP};
+    const std::uint32_t count = 1 + operation.small / 16u % 4;
+    std::array<k7_segment, 4> segments{};
+    for (k7_segment &segment : segments)
+        segment = {.addr = kList + kPiece, .len = kPiece, .reserved = 0};
+    segments[count - 1].addr += operation.value % 16;
+    segments[count - 1].len = operation.value / 16;
+    k7_sqe entry{};
+    entry.opcode = kOpcodes[operation.where / 64 % kOpcodes.size()];
+    entry.flags = K7_SQE_LIST;
+    entry.in_len = (count - 1) * kPiece + segments[count - 1].len;
+    entry.in_addr = kList;
+    entry.in_segments = count;
+    const std::scoped_lock lock(guest.mutex);
+    std::memcpy(guest.memory.data() + kList, segments.data(), sizeof(segments));
+    std::memcpy(guest.memory.data() + (operation.small & 15u) * 0x2000u + operation.where % 16u * sizeof(entry), &entry,
+                sizeof(entry));
+}
+
+// All parts of a doorbell in one write; some of them wrong.
+void ring_doorbell(Guest &guest, const Operation &operation) {
+    const std::uint64_t ring = K7_REG_RING(operation.small % K7_RING_MAX);
+    const std::uint32_t head =
+        operation.where % 8 == 0 ? operation.value / 32 % 18 : k7card_mmio_read(guest.card, ring + K7_RING_CQ_TAIL, 4);
+    write(guest, ring + K7_RING_DOORBELL,
+          K7_DOORBELL(operation.value % 18, head) | (operation.where & 16 ? K7_DOORBELL_ARM : 0));
+}
+
 void play(Guest &guest, const Operation &operation) {
     constexpr std::array kFaults{"none",       "link-down",       "hang",        "hang-mailbox",
                                  "lose-irq:2", "drop-completion", "dma-error:3", "hardware-failed"};
-    switch (operation.kind % 8) {
+    switch (operation.kind % 10) {
     case 0:
         return k7card_mmio_write(guest.card, operation.where, operation.value,
                                  operation.small % 2 ? 4 : operation.small);
@@ -89,7 +122,7 @@ void play(Guest &guest, const Operation &operation) {
         k7card_mmio_read(guest.card, operation.where, operation.small % 2 ? 4 : operation.small);
         return;
     case 2:
-        return enable_ring(guest, operation.small % K7_RING_MAX);
+        return enable_ring(guest, operation.small % K7_RING_MAX, operation.where % 2 != 0);
     case 3:
     case 4:
         return poke_entry(guest, operation);
@@ -98,6 +131,10 @@ void play(Guest &guest, const Operation &operation) {
     case 6:
         k7card_set_property(guest.card, "fault", kFaults[operation.small % kFaults.size()], nullptr, 0);
         return;
+    case 7:
+        return poke_list(guest, operation);
+    case 8:
+        return ring_doorbell(guest, operation);
     default:
         if (operation.small % 4 == 0)
             return k7card_reset(guest.card, static_cast<k7card_reset_kind>(operation.small / 4 % 3));

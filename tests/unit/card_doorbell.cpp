@@ -35,6 +35,19 @@ class OwnDma {
     std::atomic<bool> other_{false};
 };
 
+/// Until the firmware's thread has parked: a NOP is complete when its doorbell returns.
+void wait_parked(OperationalCard &card) {
+    const auto served_here = [&] {
+        card.ring.push(card.ring.entry(K7_CMD_NOP));
+        card.ring.doorbell();
+        return card.ring.take(std::chrono::milliseconds(0)) || (card.ring.take(), false);
+    };
+    ASSERT_TRUE(eventually([&] {
+        std::this_thread::sleep_for(std::chrono::milliseconds(5));
+        return served_here();
+    }));
+}
+
 /// The same request as a list, which is not served inside a doorbell.
 k7_sqe as_list(CardHost &host, k7_sqe entry) {
     const std::uint64_t list = host.allocate(sizeof(k7_segment));
@@ -57,8 +70,9 @@ unsigned complete_on_return(OperationalCard &card, OwnDma &dma, const k7_sqe &en
         complete += here && dma.only_own() ? 1 : 0;
         if (!here) {
             card.ring.take().value();
-            std::this_thread::sleep_for(std::chrono::milliseconds(1)); // until the thread is parked again
             EXPECT_TRUE(dma.any_other());
+            wait_parked(card);
+            static_cast<void>(dma.any_other());
         }
     }
     return complete;
@@ -171,7 +185,7 @@ class CardDoorbellFault : public testing::TestWithParam<const char *> {
         OperationalCard card(Properties{{"fm-budget", "1000001"}});
         card.load("faults");
         card.restart();
-        std::this_thread::sleep_for(std::chrono::milliseconds(5)); // the thread parks
+        wait_parked(card);
         const k7_sqe call = card.ring.entry(K7_CMD_FM_CALL, bytes_of(GetParam()), kFaults);
         OwnDma dma(card.host);
         card.ring.push(inside_doorbell ? call : as_list(card.host, call));
