@@ -470,6 +470,7 @@ int k7_request_run(struct k7_request *req, unsigned int timeout_ms, bool nonbloc
 /* The fields behind @finished are valid after this. */
 static inline bool k7_request_is_finished(const struct k7_request *req)
 {
+	/* Pairs with k7_request_finish(). */
 	return smp_load_acquire(&req->finished);
 }
 

@@ -242,12 +242,16 @@ void k7_request_unmap(struct k7_device *k7, struct k7_request *req)
 
 /* ---- The end of a request ---- */
 
-/* End @req with @error, 0 when the card has answered; the first end counts. The ring's lock is held. */
+/*
+ * End @req with @error, 0 when the card has answered; the first end counts. The
+ * ring's lock is held.
+ */
 void k7_request_finish(struct k7_request *req, int error)
 {
 	if (req->finished)
 		return;
 	req->error = error;
+	/* Pairs with k7_request_is_finished(), which takes no lock. */
 	smp_store_release(&req->finished, true);
 	if (req->timeout && timer_delete(&req->timer))
 		k7_request_put(req);

@@ -299,7 +299,7 @@ static unsigned int k7_ring_take(struct k7_ring *ring)
 	return count;
 }
 
-/* Take what is there, send what has waited for that, and ask for an interrupt if somebody sleeps. */
+/* Take what is there, send what has waited for that, arm if somebody sleeps. */
 static unsigned int k7_ring_serve(struct k7_ring *ring)
 {
 	unsigned int count = k7_ring_take(ring);
