@@ -44,16 +44,24 @@ int k7_file_check(struct k7_file *kf)
 	return k7_check_live(kf->k7) ?: k7_claim_check(kf);
 }
 
-static bool k7_file_try_enter(struct k7_file *kf)
+static int k7_file_try_enter(struct k7_file *kf)
 {
 	bool room;
 
+	if (k7_going(kf->k7))
+		return -ENODEV;
 	spin_lock_irq(&kf->lock);
 	room = kf->used < K7_IN_FLIGHT_MAX;
 	if (room)
 		WRITE_ONCE(kf->used, kf->used + 1);
 	spin_unlock_irq(&kf->lock);
-	return room;
+	return room ? 0 : -EAGAIN;
+}
+
+static bool k7_file_entered(struct k7_file *kf, int *err)
+{
+	*err = k7_file_try_enter(kf);
+	return *err != -EAGAIN;
 }
 
 /**
@@ -65,16 +73,13 @@ static bool k7_file_try_enter(struct k7_file *kf)
  */
 int k7_file_enter(struct k7_file *kf, bool nonblock)
 {
-	bool entered = k7_file_try_enter(kf);
+	int err = k7_file_try_enter(kf);
 
-	if (entered)
-		return 0;
-	if (nonblock)
-		return -EAGAIN;
-	if (wait_event_interruptible(kf->wait, (entered = k7_file_try_enter(kf)) ||
-					       k7_going(kf->k7)))
+	if (err != -EAGAIN || nonblock)
+		return err;
+	if (wait_event_interruptible(kf->wait, k7_file_entered(kf, &err)))
 		return -EINTR;
-	return entered ? 0 : -ENODEV;
+	return err;
 }
 
 /* Give @count places back. */

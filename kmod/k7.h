@@ -118,7 +118,7 @@ struct k7_counters {
  * @deadline:	when that is over
  * @aborted:	the ladder has sent an abort for it, or it is one
  * @sent:	jiffies when it was submitted
- * @sent_ns:	the same in ns
+ * @sent_ns:	the same by local_clock(), which is quick to read everywhere
  * @finished:	the fields below are final; they and this are written under the
  *		ring's lock before @end is called
  * @error:	0, or a negative errno when the card did not answer
@@ -527,6 +527,7 @@ int k7_request_run(struct k7_request *req, unsigned int timeout_ms, bool nonbloc
 /* The fields behind @finished are valid after this. */
 static inline bool k7_request_is_finished(const struct k7_request *req)
 {
+	/* Pairs with k7_request_finish(). */
 	return smp_load_acquire(&req->finished);
 }
 

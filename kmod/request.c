@@ -30,6 +30,12 @@ void k7_payload_free(void *payload, u32 size)
 	free_pages_exact(payload, PAGE_ALIGN(size));
 }
 
+/* Memory behind the request that a payload of @len bytes takes. */
+static size_t k7_request_tail(u32 len)
+{
+	return k7_payload_is_small(len) ? ALIGN(len, sizeof(u64)) : 0;
+}
+
 static void k7_request_release(struct kref *ref)
 {
 	struct k7_request *req = container_of(ref, struct k7_request, ref);
@@ -42,7 +48,10 @@ static void k7_request_release(struct kref *ref)
 		k7_payload_free(req->out, req->out_len);
 	if (req->file)
 		k7_file_put(req->file);
-	kfree_sensitive(req);
+	/* The rest of it is no secret, and this is the short path. */
+	memzero_explicit(req->arg, sizeof(req->arg));
+	memzero_explicit(req + 1, k7_request_tail(req->in_len) + k7_request_tail(req->out_len));
+	kfree(req);
 }
 
 /* From any context: the last one may be the interrupt that answers an abandoned request. */
@@ -72,12 +81,6 @@ static void k7_request_expired(struct timer_list *timer)
 	k7_ring_reap(req->ring);
 	k7_request_expire(req);
 	k7_request_put(req);
-}
-
-/* Memory behind the request that a payload of @len bytes takes. */
-static size_t k7_request_tail(u32 len)
-{
-	return k7_payload_is_small(len) ? ALIGN(len, sizeof(u64)) : 0;
 }
 
 /**
@@ -248,12 +251,16 @@ void k7_request_unmap(struct k7_device *k7, struct k7_request *req)
 
 /* ---- The end of a request ---- */
 
-/* End @req with @error, 0 when the card has answered; the first end counts. The ring's lock is held. */
+/*
+ * End @req with @error, 0 when the card has answered; the first end counts. The
+ * ring's lock is held.
+ */
 void k7_request_finish(struct k7_request *req, int error)
 {
 	if (req->finished)
 		return;
 	req->error = error;
+	/* Pairs with k7_request_is_finished(), which takes no lock. */
 	smp_store_release(&req->finished, true);
 	if (req->timeout && timer_delete(&req->timer))
 		k7_request_put(req);

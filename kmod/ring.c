@@ -5,8 +5,8 @@
  */
 #include <linux/delay.h>
 #include <linux/dma-mapping.h>
-#include <linux/ktime.h>
 #include <linux/sched.h>
+#include <linux/sched/clock.h>
 #include <linux/sched/stat.h>
 
 #include "regs.h"
@@ -162,7 +162,7 @@ static int k7_ring_place(struct k7_ring *ring, struct k7_request *req)
 	req->generation = ring->generation;
 	req->sent = jiffies;
 	req->deadline = req->sent + req->patience;
-	req->sent_ns = ktime_get_ns();
+	req->sent_ns = local_clock();
 	ring->slots[slot] = req;
 	WRITE_ONCE(ring->in_flight, ring->in_flight + 1);
 	k7_ring_fill(ring, req);
@@ -260,7 +260,8 @@ static void k7_ring_complete(struct k7_ring *ring, const struct k7_cqe *cqe, u64
 		k7_ring_protocol_error(ring, "completion with an unknown tag");
 		return;
 	}
-	took = min_t(u64, now - req->sent_ns, K7_LATENCY_MAX_NS);
+	/* The clocks of two CPUs may differ a little. */
+	took = clamp_t(s64, now - req->sent_ns, 0, K7_LATENCY_MAX_NS);
 	WRITE_ONCE(ring->latency_ns, ring->latency_ns + (took - (s32)ring->latency_ns) / 8);
 	/* A request that was given up already keeps its error. */
 	if (!req->finished) {
@@ -291,7 +292,7 @@ static unsigned int k7_ring_take(struct k7_ring *ring)
 
 	while (ring->active && count < ring->entries && k7_ring_next_is_new(ring)) {
 		if (!count)
-			now = ktime_get_ns();
+			now = local_clock();
 		/* The rest of the entry was written before its phase. */
 		dma_rmb();
 		k7_ring_complete(ring, &ring->cq[ring->cq_head], now);
@@ -303,7 +304,7 @@ static unsigned int k7_ring_take(struct k7_ring *ring)
 	return count;
 }
 
-/* Take what is there, send what has waited for that, and ask for an interrupt if somebody sleeps. */
+/* Take what is there, send what has waited for that, arm if somebody sleeps. */
 static unsigned int k7_ring_serve(struct k7_ring *ring)
 {
 	unsigned int count = k7_ring_take(ring);
@@ -472,8 +473,8 @@ void k7_ring_poll(struct k7_ring *ring, struct k7_request *req)
 
 	if (k7_request_is_finished(req) || READ_ONCE(req->queued))
 		return;
-	end = ktime_get_ns() + k7_ring_poll_ns(ring);
-	while (!k7_request_is_finished(req) && !need_resched() && ktime_get_ns() < end) {
+	end = local_clock() + k7_ring_poll_ns(ring);
+	while (!k7_request_is_finished(req) && !need_resched() && local_clock() < end) {
 		/* Without the lock, so that those who wait do not hinder those who send. */
 		if (!k7_ring_next_is_new(ring)) {
 			cpu_relax();

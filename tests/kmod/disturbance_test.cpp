@@ -421,6 +421,25 @@ void test_link_down(Context &context) {
 
 // ---- Figures ----
 
+namespace {
+
+/// What a request costs when 64 are submitted and collected at once.
+void test_batch_latency(Context &context, const Node &node) {
+    constexpr int kBatch = 64, kRounds = 100;
+    const std::vector<k7_submission> batch(kBatch, Node::submission(K7_CMD_NOP));
+    std::array<k7_completion, kBatch> room{};
+    int collected = 0;
+    const Stopwatch watch;
+    for (int i = 0; i < kRounds; i++) {
+        if (node.submit(batch) == kBatch)
+            collected += std::max(node.collect(room, kBatch), 0);
+    }
+    context.tap.check(collected == kBatch * kRounds, "6400 NOPs, 64 at a time");
+    std::printf("# NOP of a batch: mean %.1f us\n", watch.milliseconds() * 1000 / (kBatch * kRounds));
+}
+
+} // namespace
+
 void test_latency(Context &context) {
     constexpr std::size_t kRounds = 5000;
     const Node node(context.node);
@@ -432,6 +451,7 @@ void test_latency(Context &context) {
             microseconds.push_back(watch.milliseconds() * 1000);
     }
     context.tap.check(microseconds.size() == kRounds, "5000 NOPs");
+    test_batch_latency(context, node);
     std::sort(microseconds.begin(), microseconds.end());
     std::printf("# NOP: median %.1f us, 99 %% %.1f us\n", microseconds.at(microseconds.size() / 2),
                 microseconds.at(microseconds.size() * 99 / 100));
