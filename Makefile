@@ -63,7 +63,7 @@ endif
 PARTS := card libhsm utils fmsdk kmod card/qemu tests
 include $(PARTS:%=%/build.mk)
 
--include $(shell [ -d $(O) ] && find $(O) -name '*.d' -not -path '*/kmod/*')
+-include $(shell [ -d $(O) ] && find $(O) -name '*.d' -not -path '$(O)/kmod/*')
 
 all: $(ALL)
 

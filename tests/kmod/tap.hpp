@@ -3,15 +3,23 @@
 // Results as lines: "ok TEXT" and "not ok TEXT"; the runner of the guest tests counts them.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <string>
 #include <thread>
 
 namespace k7test {
+
+/// How much longer than on a stock kernel things may take; tests/vm/init sets it for debugging kernels.
+inline double slowdown() {
+    const char *text = std::getenv("K7_SLOWDOWN");
+    return text != nullptr ? std::max(1.0, std::strtod(text, nullptr)) : 1.0;
+}
 
 /// Counts results. Thread-safe.
 class Tap {
@@ -28,6 +36,7 @@ class Tap {
     }
 
     void within(double milliseconds, double limit, const std::string &text) {
+        limit *= slowdown();
         char figure[64];
         std::snprintf(figure, sizeof(figure), " (%.1f ms, at most %.0f)", milliseconds, limit);
         check(milliseconds <= limit, text + figure);
@@ -62,7 +71,7 @@ template <typename Condition>
 bool eventually(double seconds, Condition condition) {
     const Stopwatch watch;
     while (!condition()) {
-        if (watch.milliseconds() > seconds * 1000)
+        if (watch.milliseconds() > seconds * slowdown() * 1000)
             return false;
         std::this_thread::sleep_for(std::chrono::milliseconds(1));
     }

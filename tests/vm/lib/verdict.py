@@ -107,7 +107,7 @@ class Noise:
     kernel: str
 
     def covers(self, block: list[str]) -> bool:
-        return any(self.pattern.search(line) for line in block)
+        return bool(self.pattern.search("\n".join(TIMESTAMP.sub("", line) for line in block)))
 
 
 class IgnoreList:
