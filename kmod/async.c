@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Requests that nobody waits for: submit, collect, and what an open file has in
  * flight. A request belongs to its file from the submission until it is collected;

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Payloads that are too long to be copied: the caller's pages, pinned while the
  * card has them, and the list of segments that tells it where they are. The card

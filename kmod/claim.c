@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * A card for one file alone. Requests look at the claim with the gate held for
  * reading, and are sent before they let go of it: so whoever has the gate for

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * The firmware's commands as the driver knows them, and the one place that decides
  * who may do what.

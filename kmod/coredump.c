@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * What is kept for people when a card has halted or a reset has failed: a text
  * below /sys/class/devcoredump, for root, for five minutes. While one is there,

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * /sys/kernel/debug/k7hsm/k7pfN, for root only. docs/ABI/testing/debugfs-k7hsm
  * describes the files.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * A card as text, for debugfs and core dumps. Of a request only what says where
  * it is: no payload, no argument, no address.

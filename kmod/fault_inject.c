@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Faults on demand, with the kernel's fault injection: fail_request in the card's
  * folder in debugfs has the usual knobs (probability, interval, times, ...) and

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Loading FM images through the kernel's firmware upload, /sys/class/firmware/k7pfN.
  * The image must be signed by a certificate that the card has already, for there

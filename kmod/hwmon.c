@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * The card's sensors as a hwmon device: temperature, core voltage, voltage of the
  * battery that keeps the card's secrets. They come from the boot loader, so a

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Interrupts: MSI-X, else MSI, else the INTx line; and a card that has too much to
  * say. The work of one interrupt is bounded by the size of the rings.

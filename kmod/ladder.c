@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * What the driver does when an answer does not come: the ladder, from a look at
  * the card up to a reset of the function. docs/driver.md has the table.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The names of states and reasons, once: for sysfs, uevents, the log and trace
  * events. They are interface: a name never changes its meaning.

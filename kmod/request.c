@@ -5,11 +5,15 @@
 #include <linux/dma-mapping.h>
 #include <linux/fs.h>
 #include <linux/mm.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
 #include "regs.h"
 #include "trace.h"
+
+/* Between two looks for a signal, where only fatal ones wake. */
+#define K7_SIGNAL_PERIOD	(HZ / 20)
 
 /* ---- Payloads ---- */
 
@@ -302,14 +306,33 @@ static int k7_request_send(struct k7_request *req, bool nonblock)
 	return 0;
 }
 
+/*
+ * Work that the kernel has for this task, of io_uring for example, ends interruptible
+ * waits, too. That is no signal: nobody wants the request to be given up, and it
+ * must not be sent a second time. So it is waited for in a way that only signals end.
+ * Return: as wait_for_completion_interruptible_timeout().
+ */
+static long k7_request_wait_on(struct k7_request *req, unsigned long end)
+{
+	long took = 0;
+
+	while (!took && !task_sigpending(current) && time_before(jiffies, end))
+		took = wait_for_completion_killable_timeout(&req->done, K7_SIGNAL_PERIOD);
+	return took ?: task_sigpending(current) ? -ERESTARTSYS : 0;
+}
+
 /* Return: 0 when @req has ended, -EINTR, or why its end is not waited for any longer. */
 static int k7_request_wait(struct k7_request *req, unsigned int timeout_ms)
 {
+	unsigned long timeout = msecs_to_jiffies(timeout_ms);
+	unsigned long end = jiffies + timeout;
 	long left;
 
 	if (k7_request_is_finished(req))
 		return 0;
-	left = wait_for_completion_interruptible_timeout(&req->done, msecs_to_jiffies(timeout_ms));
+	left = wait_for_completion_interruptible_timeout(&req->done, timeout);
+	if (left < 0 && !task_sigpending(current))
+		left = k7_request_wait_on(req, end);
 	if (left < 0)
 		return -EINTR;
 	return left ? 0 : k7_request_late(req->file->k7, req, req->ring);

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Trace events, /sys/kernel/tracing/events/k7hsm. docs/driver.md says how to read
  * them. Never a pointer, a payload or an argument of a command: lengths and

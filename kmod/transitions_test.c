@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Tests of the driver's table of states, transitions.h, and of the names that
  * user space sees. For KUnit, and for the unit tests of user space, which compile

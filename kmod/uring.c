@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-only
 /*
  * Requests of io_uring. The submission is the command area of the queue entry,
  * which user space can change at any time: each field is read once. The end of the

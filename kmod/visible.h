@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * What one can see of a card beyond sysfs and traces: debugfs, sensors, core dumps,
  * and the upload of FM images through the kernel's firmware interface. What the
