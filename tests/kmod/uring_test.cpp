@@ -103,6 +103,21 @@ void test_beyond_limit(Tap &tap, const Node &node) {
     tap.check(seen == kMany && good == kMany, "io_uring: 512 on one file");
 }
 
+/// The kernel completes commands of io_uring in the task that sent them, and interrupts what that task waits in.
+void test_while_waiting(Context &context, const Node &node) {
+    Uring ring(4);
+    set_fault(context, "slow:300");
+    settle();
+    ring.queue(node.fd(), Node::submission(K7_CMD_NOP), 0);
+    ring.enter(0);
+    context.tap.result(0, node.nop(), "a completion of io_uring does not end a request that its task waits for");
+    set_fault(context, "none");
+    settle();
+    while (ring.enter(1) == -EINTR) {
+    }
+    context.tap.check(ring.take().has_value(), "and is there afterwards");
+}
+
 } // namespace
 
 void test_uring(Context &context) {
@@ -170,6 +185,7 @@ void test_uring_disturbed(Context &context) {
         tap.check(cancelled == 100, "io_uring: all of them end, with ECANCELED or EHOSTDOWN");
     }
     restore(context, node);
+    test_while_waiting(context, node);
     Uring ring(4);
     tap.result(0, ring.run(node.fd(), Node::submission(K7_CMD_NOP)).result, "io_uring works again");
 }
