@@ -253,6 +253,7 @@ struct k7_vector {
  * @bus_off:	bus mastering was taken from it, until all rings are seen to be stopped
  * @next_reset:	jiffies before which the ladder starts no further reset
  * @reset_task:	the job's task, so that PCI callbacks of its own reset do nothing
+ * @function_reset: a job resets the function: registers must not be read
  * @pci_reset:	state RESETTING belongs to the PCI callbacks
  * @frozen_until: jiffies until which AER has to recover the channel; 0: not frozen
  * @wq:		ordered: one thing happens to the card at a time
@@ -309,6 +310,7 @@ struct k7_device {
 	bool bus_off;
 	unsigned long next_reset;
 	struct task_struct *reset_task;
+	bool function_reset;
 	bool pci_reset;
 	unsigned long frozen_until;
 

@@ -98,6 +98,11 @@ static int k7_mailbox_locked(struct k7_device *k7, struct k7_mailbox_call *call)
 static bool k7_mailbox_try(struct k7_device *k7, bool *locked)
 {
 	*locked = !k7_going(k7) && mutex_trylock(&k7->mailbox_lock);
+	/* It is set under the lock. */
+	if (*locked && k7->function_reset) {
+		mutex_unlock(&k7->mailbox_lock);
+		*locked = false;
+	}
 	return *locked || k7_going(k7);
 }
 
@@ -105,8 +110,8 @@ static bool k7_mailbox_try(struct k7_device *k7, bool *locked)
  * k7_mailbox_lock - have the mailbox, and the registers, for oneself
  * @k7:		card
  *
- * A reset of the function holds this for as long as registers must not be read. So
- * whoever waits here is told when the card is being removed.
+ * Waits while the function is being reset and registers must not be read. Whoever
+ * waits here is told when the card is being removed.
  *
  * Return: 0, -EINTR or -ENODEV.
  */

@@ -97,22 +97,31 @@ static int k7_job_try_reset_pci(struct k7_device *k7, int (*reset)(struct pci_de
 	}
 }
 
+/*
+ * No lock of ours is held meanwhile: the core takes its own, under which it calls
+ * us when there is an error. The state RESETTING keeps everybody else away, and
+ * the flag those who would read registers.
+ */
 static int k7_job_reset_pci(struct k7_job *job, int (*reset)(struct pci_dev *pdev))
 {
 	struct k7_device *k7 = job->k7;
 	int err;
 
-	/* Registers are not to be read while the function is being reset. */
 	err = k7_mailbox_lock(k7);
 	if (err)
 		return err;
+	WRITE_ONCE(k7->function_reset, true);
+	k7_mailbox_unlock(k7);
+	mutex_unlock(&k7->control);
 	err = k7_job_try_reset_pci(k7, reset);
+	mutex_lock(&k7->control);
+	WRITE_ONCE(k7->function_reset, false);
+	wake_up_all(&k7->wait);
 	/* The core has used up the saved state; an error may want one at any time. */
 	pci_save_state(k7->pdev);
 	/* A port that does not report its link makes the core complain after a good reset. */
 	if (err == -ENOTTY)
 		err = k7_job_was_reset(job) ? 0 : -EOPNOTSUPP;
-	k7_mailbox_unlock(k7);
 	return err;
 }
 
