@@ -27,7 +27,7 @@ constexpr Group kGroups[] = {
     {"events", k7test::test_events, false},
     {"channels", k7test::test_channels, false},
     {"commands", k7test::test_commands, false},
-    {"claim", k7test::test_claim, false},
+    {"claim", k7test::test_claim, true},
     {"async-arguments", k7test::test_async_arguments, false},
     {"async", k7test::test_async, false},
     {"uring", k7test::test_uring, false},
