@@ -35,11 +35,11 @@
 #define K7_REG_PAYLOAD_MAX	0x001c	/* R: bytes of request and of reply, at most */
 #define K7_REG_CHANNEL_MAX	0x0020	/* R: channel ids are 1 .. this */
 #define K7_REG_HEARTBEAT	0x0024	/* R: counts while the firmware is alive */
-#define K7_REG_BULK_MAX		0x0028	/* R: bytes of a request whose payload is a list, at most; 0: none */
+#define K7_REG_BULK_MAX		0x0028	/* R: bytes of a payload that is a list, at most; 0: none */
 #define K7_REG_ESN		0x0030	/* R: 16 bytes ASCII, padded with 0 */
 #define K7_REG_EVENT_STATUS	0x0040	/* R, write 1 to clear: K7_EVENT_* */
 #define K7_REG_EVENT_MASK	0x0044	/* RW: events that raise vector 0; 0 after reset */
-#define K7_REG_INTX		0x0048	/* R: vectors raised since the last read, a bit each; see below */
+#define K7_REG_INTX		0x0048	/* R: vectors raised since the last read; see below */
 
 #define K7_MAGIC		0x5348374b	/* "K7HS" read as bytes */
 #define K7_VERSION_MAJOR	1
@@ -51,7 +51,7 @@
 #define K7_FEATURE_FM		(1u << 0)	/* runs Functionality Modules */
 #define K7_FEATURE_SMFS		(1u << 1)	/* has a Secure Memory File System */
 #define K7_FEATURE_ARM		(1u << 2)	/* rings: K7_RING_ON_DEMAND and K7_RING_DOORBELL */
-#define K7_FEATURE_BULK		(1u << 3)	/* requests may have a list of segments: K7_SQE_LIST */
+#define K7_FEATURE_BULK		(1u << 3)	/* request payloads may be lists: K7_SQE_LIST */
 
 #define K7_STATE_GET(v)		((v) & 0xff)
 #define K7_REASON_GET(v)	(((v) >> 8) & 0xff)
@@ -174,9 +174,9 @@ enum k7_boot_mode {
 #define K7_RING_CQ_HEAD		0x24	/* W: doorbell */
 #define K7_RING_SQ_HEAD		0x28	/* R */
 #define K7_RING_CQ_TAIL		0x2c	/* R */
-#define K7_RING_DOORBELL	0x30	/* W: SQ tail, CQ head and arming in one write: K7_DOORBELL() */
+#define K7_RING_DOORBELL	0x30	/* W: SQ tail, CQ head and arming: K7_DOORBELL() */
 #define K7_RING_ENABLE		(1u << 0)
-#define K7_RING_ON_DEMAND	(1u << 1)	/* in CONTROL, with ENABLE: interrupt only when armed */
+#define K7_RING_ON_DEMAND	(1u << 1)	/* with ENABLE: interrupt only when armed */
 #define K7_RING_ENABLED		(1u << 0)
 #define K7_RING_ERROR		(1u << 1)
 #define K7_RING_ALIGN		4096

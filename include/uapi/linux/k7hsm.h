@@ -78,7 +78,7 @@ enum k7_driver_state {
 
 #define K7_DRIVER_HAS_SUBMIT	(1u << 0)	/* K7_IOC_SUBMIT and K7_IOC_COLLECT */
 #define K7_DRIVER_HAS_URING	(1u << 1)	/* K7_URING_CMD_REQUEST (the kernel has io_uring) */
-#define K7_DRIVER_HAS_BULK	(1u << 2)	/* payloads up to bulk_max, where the command takes them */
+#define K7_DRIVER_HAS_BULK	(1u << 2)	/* payloads up to bulk_max (K7_COMMAND_BULK) */
 #define K7_DRIVER_HAS_CLAIM	(1u << 3)	/* K7_IOC_CLAIM */
 
 /**
@@ -289,7 +289,7 @@ struct k7_ioc_event {
 	__u32 reserved[3];
 };
 
-#define K7_COMMAND_ADMIN	(1u << 0)	/* needs CAP_SYS_ADMIN and a file opened for writing */
+#define K7_COMMAND_ADMIN	(1u << 0)	/* needs CAP_SYS_ADMIN and a writable file */
 #define K7_COMMAND_OPERATIONAL	(1u << 1)	/* works in card state OPERATIONAL only */
 #define K7_COMMAND_BULK		(1u << 2)	/* takes payloads up to bulk_max */
 #define K7_COMMAND_PERMITTED	(1u << 3)	/* this caller may send it on this file now */
