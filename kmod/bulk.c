@@ -97,26 +97,28 @@ static int k7_bulk_describe(struct k7_bulk *bulk, u64 addr, u32 len)
 /**
  * k7_bulk_pin - make pages of the current task the payload of a request
  * @k7:		card
- * @req:	request; @req->in_len bytes
+ * @req:	request that has no payload yet
  * @addr:	where they are
+ * @len:	bytes
  *
- * Return: 0, -EFAULT, -ENOMEM; k7_bulk_free() is right after all.
+ * Return: 0, -EFAULT, -ENOMEM; the request lets go of what it has got in each case.
  */
-int k7_bulk_pin(struct k7_device *k7, struct k7_request *req, u64 addr)
+int k7_bulk_pin(struct k7_device *k7, struct k7_request *req, u64 addr, u32 len)
 {
-	unsigned int count = DIV_ROUND_UP(offset_in_page(addr) + req->in_len, PAGE_SIZE);
+	unsigned int count = DIV_ROUND_UP(offset_in_page(addr) + len, PAGE_SIZE);
 	struct k7_bulk *bulk = kzalloc(sizeof(*bulk), GFP_KERNEL_ACCOUNT);
 	int err;
 
 	if (!bulk)
 		return -ENOMEM;
 	req->bulk = bulk;
+	req->in_len = len;
 	bulk->k7 = k7;
 	/* On 32 bits, or with a bad pointer: pages that begin elsewhere. */
-	if (addr != (unsigned long)addr || addr + req->in_len < addr)
+	if (addr != (unsigned long)addr || addr + len < addr)
 		return -EFAULT;
 	err = k7_bulk_pin_pages(bulk, addr, count);
-	return err ?: k7_bulk_describe(bulk, addr, req->in_len);
+	return err ?: k7_bulk_describe(bulk, addr, len);
 }
 
 /* The request has let go of it; it is not mapped. From any context. */

@@ -588,7 +588,7 @@ void k7_file_leave(struct k7_file *kf, unsigned int count);
 __poll_t k7_file_poll(struct k7_file *kf);
 
 /* bulk.c */
-int k7_bulk_pin(struct k7_device *k7, struct k7_request *req, u64 addr);
+int k7_bulk_pin(struct k7_device *k7, struct k7_request *req, u64 addr, u32 len);
 int k7_bulk_map(struct k7_device *k7, struct k7_request *req);
 void k7_bulk_unmap(struct k7_device *k7, struct k7_request *req);
 void k7_bulk_free(struct k7_request *req);

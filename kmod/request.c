@@ -142,7 +142,7 @@ static int k7_request_take_in(struct k7_device *k7, struct k7_request *req,
 			      const struct k7_submission *sub)
 {
 	if (sub->in_len > k7->payload_max)
-		return k7_bulk_pin(k7, req, sub->in_addr);
+		return k7_bulk_pin(k7, req, sub->in_addr, sub->in_len);
 	if (copy_from_user(req->in, u64_to_user_ptr(sub->in_addr), sub->in_len))
 		return -EFAULT;
 	return 0;
@@ -174,7 +174,6 @@ struct k7_request *k7_request_make(struct file *file, const struct k7_submission
 		return ERR_PTR(-ENOMEM);
 	kref_get(&kf->ref);
 	req->file = kf;
-	req->in_len = sub->in_len;
 	req->channel = kf->channel;
 	req->user_data = sub->user_data;
 	req->out_addr = sub->out_addr;

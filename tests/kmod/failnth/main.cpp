@@ -57,6 +57,8 @@ struct Operation {
 };
 
 const std::set<int> kMemoryAndCopies{-ENOMEM, -EFAULT};
+/// The driver has a failure of its own to be played: fail_request in its debugfs.
+const std::set<int> kRequest{-ENOMEM, -EFAULT, -EIO};
 
 template <typename Argument>
 Operation plain(
@@ -79,7 +81,7 @@ Operation request(const char *name, std::uint32_t opcode, std::uint32_t arg0, st
                 ioc.in_len = static_cast<std::uint32_t>(in);
                 return node.call(K7_IOC_REQUEST, &ioc);
             },
-            kMemoryAndCopies};
+            kRequest};
 }
 
 Operation query(const char *name, std::uint32_t what) {
@@ -130,17 +132,20 @@ int write_file(const std::string &path, const std::string &text) {
     return result;
 }
 
-/// The driver's functions on a card: bind and unbind.
+/// PCI address of a card.
+std::string address_of(const std::string &node) {
+    std::array<char, 256> link{};
+    const std::string device = "/sys/class/k7hsm/" + node.substr(node.rfind('/') + 1) + "/device";
+    return ::readlink(device.c_str(), link.data(), link.size() - 1) > 0 ? std::strrchr(link.data(), '/') + 1 : "";
+}
+
+/// A PCI driver and a device: bind and unbind.
 class Binding {
   public:
-    explicit Binding(const std::string &node) {
-        std::array<char, 256> link{};
-        const std::string device = "/sys/class/k7hsm/" + node.substr(node.rfind('/') + 1) + "/device";
-        if (::readlink(device.c_str(), link.data(), link.size() - 1) > 0)
-            address_ = std::strrchr(link.data(), '/') + 1;
-    }
-    [[nodiscard]] int bind() const { return write_file(kDriver + "bind", address_); }
-    [[nodiscard]] int unbind() const { return write_file(kDriver + "unbind", address_); }
+    Binding(const std::string &driver, std::string address)
+        : folder_("/sys/bus/pci/drivers/" + driver + "/"), address_(std::move(address)) {}
+    [[nodiscard]] int bind() const { return write_file(folder_ + "bind", address_); }
+    [[nodiscard]] int unbind() const { return write_file(folder_ + "unbind", address_); }
     /// The node that it has now: another number while a debugging kernel holds on to the old device.
     [[nodiscard]] std::string node() const {
         const std::filesystem::path folder = "/sys/bus/pci/devices/" + address_ + "/k7hsm";
@@ -151,7 +156,7 @@ class Binding {
     }
 
   private:
-    inline static const std::string kDriver = "/sys/bus/pci/drivers/k7hsm/";
+    std::string folder_;
     std::string address_;
 };
 
@@ -189,6 +194,13 @@ class Campaign {
             },
             [&] { (void)binding.unbind(); });
         tap_.check(binding.bind() == 0, "bound again");
+    }
+
+    // Of another driver only how it comes, so that one can see what a kernel makes of that by itself.
+    void stock_probe(const Binding &binding) {
+        const auto bind = [&] { return binding.bind(); };
+        loop(
+            "probe of a stock driver", {}, bind, [&] { return bind() != -EIO; }, [&] { (void)binding.unbind(); });
     }
 
   private:
@@ -266,26 +278,41 @@ void set_up_failures() {
     }
 }
 
+int usage(std::FILE *to, int status) {
+    std::fprintf(
+        to, "Usage: k7failnth [/dev/k7pfN]\n       k7failnth --bind DRIVER PCI-ADDRESS\n\n"
+            "Plays every failure of memory and user copies in probe, open and each ioctl; or in the probe of "
+            "another\nPCI driver. Needs a kernel with FAULT_INJECTION, root, and the sample FM echo on the card.\n");
+    return status;
+}
+
+void run(Campaign &campaign, const std::string &node) {
+    campaign.open_node();
+    for (const Operation &operation : operations())
+        campaign.run(operation);
+    campaign.probe(Binding("k7hsm", address_of(node)));
+}
+
 } // namespace
 
 int main(int argc, char **argv) {
-    const std::string node = argc > 1 ? argv[1] : "/dev/k7pf0";
-    if (node == "--help") {
-        std::printf("Usage: k7failnth [/dev/k7pfN]\n\nPlays every failure of memory and user copies in probe, open and "
-                    "each ioctl. Needs a kernel\nwith FAULT_INJECTION, root, and the sample FM echo on the card.\n");
-        return 0;
-    }
+    const std::vector<std::string> arguments(argv + 1, argv + argc);
+    const bool stock = arguments.size() == 3 && arguments[0] == "--bind";
+    if (!arguments.empty() && arguments[0] == "--help")
+        return usage(stdout, 0);
+    if (!stock && (arguments.size() > 1 || (!arguments.empty() && arguments[0].starts_with("-"))))
+        return usage(stderr, 2);
     if (!FailNth().good()) {
         std::printf("skip fail-nth: this kernel has no fault injection\n");
         return 0;
     }
     set_up_failures();
+    const std::string node = arguments.empty() || stock ? "/dev/k7pf0" : arguments[0];
     Campaign campaign(node);
-    campaign.open_node();
-    for (const Operation &operation : operations())
-        campaign.run(operation);
-    const Binding binding(node);
-    campaign.probe(binding);
+    if (stock)
+        campaign.stock_probe(Binding(arguments[1], arguments[2]));
+    else
+        run(campaign, node);
     std::printf("%d passed, %d failed\n", campaign.passed(), campaign.failed());
     return campaign.failed() == 0 ? 0 : 1;
 }

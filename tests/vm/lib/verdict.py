@@ -46,6 +46,8 @@ BLOCK_LINES = 250
 
 # Out-of-tree and unsigned modules taint a kernel, and KUnit does (bit 18); every other bit is a finding.
 HARMLESS_TAINT = 1 << 12 | 1 << 13 | 1 << 18
+# What a splat sets: a bad page or KASAN, a warning.
+SPLAT_TAINTS = ((re.compile(r"KASAN:|BUG[: ]"), 1 << 5), (re.compile(r"WARNING:"), 1 << 9))
 
 # Exit statuses of tests/vm/run that are not the command's.
 CANNOT_START = 90
@@ -153,7 +155,7 @@ def block_end(lines: list[str], first: int) -> int:
     return min(first + BLOCK_LINES, len(lines))
 
 
-def find_splats(log: str, ignored: IgnoreList) -> list[list[str]]:
+def all_splats(log: str) -> list[list[str]]:
     """The blocks of log lines that a healthy kernel does not print."""
     lines = judged_lines(log)
     splats = []
@@ -163,10 +165,23 @@ def find_splats(log: str, ignored: IgnoreList) -> list[list[str]]:
             index += 1
             continue
         end = block_end(lines, index)
-        if not ignored.covers(lines[index:end]):
-            splats.append(lines[index:end])
+        splats.append(lines[index:end])
         index = end
     return splats
+
+
+def find_splats(log: str, ignored: IgnoreList) -> list[list[str]]:
+    """Those that are not known noise."""
+    return [block for block in all_splats(log) if not ignored.covers(block)]
+
+
+def ignored_taint(log: str, ignored: IgnoreList) -> int:
+    """The bits of the taint that ignored splats explain. Others of the kind are findings by themselves."""
+    taint = 0
+    for block in all_splats(log):
+        if ignored.covers(block):
+            taint |= sum(bit for pattern, bit in SPLAT_TAINTS if pattern.search(block[0]))
+    return taint
 
 
 def splat_findings(log: str, ignored: IgnoreList) -> list[Finding]:
@@ -201,6 +216,6 @@ def judge(report: Report, log: str, timed_out: bool, ignored: IgnoreList) -> lis
     shown_leaks = sum(bool(LEAK.search(line)) for line in judged_lines(log))
     if report.leaks and report.leaks > shown_leaks:
         findings.append(Finding(LEAKED, f"kmemleak counts {report.leaks} leaks, the log shows {shown_leaks}"))
-    if report.taint is not None and report.taint & ~HARMLESS_TAINT:
+    if report.taint is not None and report.taint & ~(HARMLESS_TAINT | ignored_taint(log, ignored)):
         findings.append(Finding(TAINTED, f"the kernel is tainted: {report.taint}"))
     return findings
