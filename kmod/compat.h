@@ -58,6 +58,29 @@ static inline void k7_uring_mark_cancelable(struct io_uring_cmd *cmd, unsigned i
 }
 #endif
 
+/*
+ * Task work gets a request of io_uring instead of the command since 6.19, and the
+ * second word of a big completion has a function of its own since 6.18. Built and
+ * run on 6.1 and 6.12, built for 7.3.
+ */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 19, 0)
+#define K7_URING_TASK_WORK(run)								\
+static void run##_tw(struct io_tw_req tw_req, io_tw_token_t tw)				\
+{											\
+	run(io_uring_cmd_from_tw(tw_req), IO_URING_CMD_TASK_WORK_ISSUE_FLAGS);		\
+}
+#define k7_uring_complete_in_task(cmd, run)	io_uring_cmd_complete_in_task(cmd, run##_tw)
+#else
+#define K7_URING_TASK_WORK(run)
+#define k7_uring_complete_in_task(cmd, run)	io_uring_cmd_complete_in_task(cmd, run)
+#endif
+
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 18, 0)
+#define k7_uring_cmd_done			io_uring_cmd_done32
+#else
+#define k7_uring_cmd_done			io_uring_cmd_done
+#endif
+
 #endif /* CONFIG_IO_URING */
 
 /* Renamed in 6.8. */

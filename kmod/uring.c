@@ -60,12 +60,13 @@ static void k7_uring_done(struct io_uring_cmd *cmd, unsigned int issue_flags)
 	}
 	k7_request_put(req);
 	k7_file_leave(kf, 1);
-	io_uring_cmd_done(cmd, result, answer, issue_flags);
+	k7_uring_cmd_done(cmd, result, answer, issue_flags);
 }
+K7_URING_TASK_WORK(k7_uring_done)
 
 static void k7_uring_end(struct k7_request *req)
 {
-	io_uring_cmd_complete_in_task(req->uring, k7_uring_done);
+	k7_uring_complete_in_task(req->uring, k7_uring_done);
 }
 
 /* The ring goes away. What the card has stays in its slot until it is answered. */

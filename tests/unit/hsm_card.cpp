@@ -68,9 +68,7 @@ std::vector<std::uint32_t> data_commands(std::uint32_t bulk_max, std::size_t siz
     Card card(std::move(transport));
     const Bytes image(size);
     std::size_t progress = 0;
-    // The fake commits nothing, so the load ends with an error then.
-    EXPECT_THROW((void)card.load_fm({image, {}, "release"}, [&](std::size_t done, std::size_t) { progress = done; }),
-                 Error);
+    (void)card.load_fm({image, {}, "release"}, [&](std::size_t done, std::size_t) { progress = done; });
     EXPECT_EQ(sent, size);
     EXPECT_EQ(progress, size);
     return lengths;

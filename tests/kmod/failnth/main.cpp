@@ -175,7 +175,7 @@ class Campaign {
 
     void open_node() {
         loop(
-            "open", {-ENOMEM},
+            "open", kMemoryAndCopies,
             [&] {
                 const Node node(node_);
                 return node.good() ? 0 : -errno;
