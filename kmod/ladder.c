@@ -130,9 +130,12 @@ static bool k7_ring_oldest(struct k7_ring *ring, unsigned long *sent, unsigned l
 	return found;
 }
 
+/* What nobody has asked an interrupt for, such as the end of an abort, is not late: it is only fetched here. */
 static bool k7_ring_poll_once(struct k7_ring *ring)
 {
-	if (!k7_ring_reap(ring))
+	bool owed = READ_ONCE(ring->armed);
+
+	if (!k7_ring_reap(ring) || !owed)
 		return false;
 	atomic_inc(&ring->k7->counters.completions_polled);
 	trace_k7_ladder(ring->k7, "poll");

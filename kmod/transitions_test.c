@@ -72,7 +72,8 @@ static unsigned int k7_steps_to(unsigned int from, unsigned int to, unsigned int
 		if (!k7_transition_allowed(from, next) || (reached & K7_TO(next)))
 			continue;
 		steps = 1 + k7_steps_to(next, to, reached | K7_TO(next));
-		fewest = steps < fewest ? steps : fewest;
+		if (steps < fewest)
+			fewest = steps;
 	}
 	return fewest;
 }

@@ -47,10 +47,25 @@ void set_and_settle(const Context &context, const std::string &fault) {
     settle();
 }
 
+/// A call of the FM `slow` that runs @p count loops: some nanoseconds each.
+struct SlowCall {
+    explicit SlowCall(std::string loops) : count(std::move(loops)) {
+        request = Node::request(K7_CMD_FM_CALL, reply, kSlowFm);
+        request.in_addr = reinterpret_cast<std::uintptr_t>(count.data());
+        request.in_len = static_cast<std::uint32_t>(count.size());
+        request.timeout_ms = 120000;
+    }
+    std::string count;
+    std::array<std::byte, 256> reply{};
+    k7_ioc_request request{};
+};
+
+/// Not a short command: it would be answered before anybody needs an interrupt.
 void polled(Context &context) {
     const Counters before = counters(context);
+    SlowCall call("30000000");
     set_and_settle(context, "lose-irq");
-    context.tap.result(0, Node(context.node).nop(), "a request whose interrupt is lost");
+    context.tap.result(0, Node(context.node).send(call.request), "a request whose interrupt is lost");
     set_and_settle(context, "none");
     expect_risen(context, before, "completions_polled");
 }
@@ -68,21 +83,17 @@ void aborted(Context &context) {
     Node runner(context.node), waiter(context.node);
     const std::uint32_t generation = runner.info().generation;
     const Counters before = counters(context);
-    char count[] = "400000000";
-    k7_ioc_request call = Node::request(K7_CMD_FM_CALL, {}, kSlowFm);
-    std::array<std::byte, 256> reply{};
-    call.in_addr = reinterpret_cast<std::uintptr_t>(count);
-    call.in_len = sizeof(count) - 1;
-    call.out_addr = reinterpret_cast<std::uintptr_t>(reply.data());
-    call.out_len = reply.size();
-    call.timeout_ms = 120000;
+    k7_ioc_request patient = Node::request(K7_CMD_NOP);
+    patient.timeout_ms = 120000;
 
-    Blocked running([&] { return runner.send(call); });
+    set_and_settle(context, "slow:5000");
+    Blocked running([&] { return runner.send(patient); });
     std::this_thread::sleep_for(std::chrono::milliseconds(200));
     const Stopwatch watch;
     context.tap.result(-ETIMEDOUT, waiter.nop(), "a request behind a long one");
     context.tap.within(watch.milliseconds(), 3000, "ends in its own time");
     context.tap.result(0, running.result(), "the long one is answered");
+    set_and_settle(context, "none");
     expect_risen(context, before, "aborted timeouts");
     context.tap.check(waiter.info().generation == generation, "nothing is reset");
     context.tap.result(0, waiter.nop(), "the file still works");
