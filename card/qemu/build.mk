@@ -12,6 +12,6 @@ endif
 .PHONY: qemu
 qemu: $(QEMU_STAMP)
 
-$(QEMU_STAMP): $(O)/lib/libk7card.so.0 card/qemu/k7-hsm.c card/k7card.h card/qemu/build-qemu
+$(QEMU_STAMP): $(O)/lib/libk7card.so.0 card/qemu/k7-hsm.c card/k7card.h card/qemu/build-qemu $(wildcard card/qemu/patches/*)
 	@mkdir -p $(@D)
 	@binary=$$(card/qemu/build-qemu $<) && ln -sfn "$$binary" $(QEMU_LINK) && touch $@

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # MSI-X, MSI and INTx of the card, seen from the bus: no driver is loaded, and messages are looked at in the pending bits
 # of the function, which has them masked. INTx is the line's status bit and the card's own register.
+# kernels: debian-6.1 debian-6.12
 # options: --no-driver --cards 0 --device k7-hsm,id=card0,addr=10 --device k7-hsm,id=card1,addr=11,msix=off,vectors=3 --device k7-hsm,id=card2,addr=12,msix=off,msi=off,vectors=1 --device k7-hsm,id=card3,addr=13,msix=off,msi=off,intx=off --device k7-hsm,id=card4,addr=14,vectors=5
 . /guest/lib.sh
 
