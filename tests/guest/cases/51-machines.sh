@@ -2,15 +2,15 @@
 # The driver in machines of several kinds: processors, interrupts, IOMMU, bounce buffers, many cards. In each the card
 # answers requests from every processor, plays its events, is reset in all ways, and is taken away and put back.
 # options: --timeout 200 --add build/tests/ioctl_test
-# vm: --smp 1
-# vm: --smp 4 --card-opt vectors=3
-# vm: --smp 2 --card-opt vectors=1
-# vm: --smp 2 --card-opt vectors=2
+# vm stock: --smp 1
+# vm stock: --smp 4 --card-opt vectors=3
+# vm stock: --smp 2 --card-opt vectors=1
+# vm stock: --smp 2 --card-opt vectors=2
 # vm: --smp 4 --card-opt msix=off
-# vm: --smp 2 --card-opt msix=off --card-opt msi=off --cards 5
+# vm stock: --smp 2 --card-opt msix=off --card-opt msi=off --cards 5
 # vm: --smp 2 --iommu
-# vm: --smp 2 --append swiotlb=force
-# vm: --smp 8 --cards 8 --memory 1G
+# vm stock: --smp 2 --append swiotlb=force
+# vm stock: --smp 8 --cards 8 --memory 1G
 . /guest/lib.sh
 
 ioctl_test() { ./ioctl_test --node "$1" --card "/machine/peripheral/$2" request reset busy-reset; }
