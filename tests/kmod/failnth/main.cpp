@@ -3,26 +3,22 @@
 // k7failnth: makes every allocation and every copy to or from user memory fail, one at a time. For each operation the
 // first possible failure is played, then the second, until none is left (Documentation/fault-injection of the kernel,
 // fail-nth). After each the card must still work; the kernel's log and kmemleak tell the rest.
-#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
 #include <functional>
-#include <memory>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "tests/kmod/node.hpp"
 #include "tests/kmod/tap.hpp"
-#include "tests/kmod/uring.hpp"
 
 namespace {
 
 using k7test::Node;
 using k7test::sized;
-using k7test::Uring;
 
 constexpr int kFailuresMax = 5000; // a probe has some hundred places that can fail
 
@@ -171,15 +167,10 @@ class Campaign {
     [[nodiscard]] int failed() const { return tap_.failed(); }
     [[nodiscard]] int passed() const { return tap_.passed(); }
 
-    // An erase leaves the card in its boot loader.
-    static bool works(const Node &node) {
-        return node.nop() == 0 || (node.reset(K7_RESET_FIRMWARE) == 0 && node.nop() == 0);
-    }
-
     void run(const Operation &operation) {
         const Node node(node_);
         loop(
-            operation.name, operation.allowed, [&] { return operation.run(node); }, [&] { return works(node); });
+            operation.name, operation.allowed, [&] { return operation.run(node); }, [&] { return node.nop() == 0; });
     }
 
     void open_node() {
@@ -271,18 +262,6 @@ std::vector<Operation> operations() {
          kMemoryAndCopies},
     };
     // Failures inside the job are its own worker's and not played; those of starting it are.
-    const auto ring = std::make_shared<std::unique_ptr<Uring>>(std::make_unique<Uring>(4));
-    all.push_back({"io_uring",
-                   [ring](const Node &node) {
-                       std::array<std::byte, 64> reply{};
-                       const k7_submission random = Node::submission(K7_CMD_GET_RANDOM, 0, reply, reply.size());
-                       const int result = (*ring)->run(node.fd(), random).result;
-                       if (result < 0) // what was not taken stays queued
-                           *ring = std::make_unique<Uring>(4);
-                       return std::min(result, 0);
-                   },
-                   {-ENOMEM, -EFAULT, -EIO, -EAGAIN}});
-    all.push_back({"ERASE", [](const Node &node) { return node.erase(K7_ERASE_SMFS); }, kMemoryAndCopies});
     all.push_back({"RESET", [](const Node &node) { return node.reset(K7_RESET_FIRMWARE); }, kMemoryAndCopies});
     return all;
 }
