@@ -5,6 +5,7 @@
 #include <linux/freezer.h>
 
 #include "regs.h"
+#include "visible.h"
 
 /* Card and ABI use the same bits, so that nothing is translated on the way. */
 static_assert(K7_EVENT_STATE == K7_EVENT_STATE_CHANGED);
@@ -50,6 +51,8 @@ void k7_event_collect(struct k7_device *k7)
 	}
 	if (seen & K7_EVENTS_PASSED_ON)
 		k7_event_post(k7, seen & K7_EVENTS_PASSED_ON);
+	if (seen & K7_EVENT_LOG)
+		k7_fm_log_kick(k7);
 	/* State and faults are posted when the rings have followed them. */
 	if (seen & K7_EVENTS_TO_LOOK_AT)
 		k7_card_kick(k7);

@@ -57,6 +57,7 @@ struct io_uring_cmd;
 struct k7_bulk;
 struct k7_device;
 struct k7_file;
+struct k7_fm_log;
 
 /* The card as it was last seen. */
 struct k7_card_view {
@@ -109,6 +110,7 @@ struct k7_counters {
  * @user_data:	for the completion
  * @out_addr:	where in user memory the reply goes
  * @uring:	command of io_uring that it belongs to
+ * @fm_log:	whose it is, when it asks for lines of FMs
  * @async:	nobody polls for its end: an interrupt has to tell it
  * @interrupt:	somebody may sleep until it ends: counted in k7_ring.wanted
  * @tag:	tag on the ring; the low bits are the slot
@@ -152,6 +154,7 @@ struct k7_request {
 	u64 user_data;
 	u64 out_addr;
 	struct io_uring_cmd *uring;
+	struct k7_fm_log *fm_log;
 	bool async;
 	bool interrupt;
 	u32 tag;
@@ -278,6 +281,7 @@ struct k7_vector {
  * @fail_request_errno: how, a positive errno
  * @hwmon:	sensors, NULL: none
  * @fw_upload:	upload of FMs, NULL: none
+ * @fm_log:	lines of FMs on their way to the log, NULL: none; set once, read in interrupts
  */
 struct k7_device {
 	struct device dev;
@@ -344,6 +348,7 @@ struct k7_device {
 #endif
 	struct k7_hwmon *hwmon;
 	struct k7_fw_upload *fw_upload;
+	struct k7_fm_log *fm_log;
 };
 
 /**

@@ -183,6 +183,7 @@ static void k7_pci_remove(struct pci_dev *pdev)
 	k7_device_del(k7);
 	k7_stop(k7);
 	k7_fw_upload_remove(k7);
+	k7_fm_log_remove(k7);
 	k7_vectors_free(k7);
 	k7_set_state(k7, K7_DRIVER_DEAD);
 	put_device(&k7->dev);

@@ -414,6 +414,12 @@ bool k7_ring_abandon(struct k7_request *req, int error)
 	return abandoned;
 }
 
+/* Requests of no file are the driver's own, and in nobody's way. */
+static bool k7_request_of_another(const struct k7_request *req, u32 channel)
+{
+	return req->file && req->channel != channel;
+}
+
 static bool k7_ring_serves_others(struct k7_ring *ring, u32 channel)
 {
 	struct k7_request *req;
@@ -422,11 +428,11 @@ static bool k7_ring_serves_others(struct k7_ring *ring, u32 channel)
 	lockdep_assert_held(&ring->lock);
 	for (slot = 0; slot < ring->entries; slot++) {
 		req = ring->slots[slot];
-		if (req && req->channel != channel && !req->closes)
+		if (req && k7_request_of_another(req, channel))
 			return true;
 	}
 	list_for_each_entry(req, &ring->backlog, node) {
-		if (req->channel != channel && !req->closes)
+		if (k7_request_of_another(req, channel))
 			return true;
 	}
 	return false;

@@ -67,12 +67,18 @@ static inline void k7_fw_upload_add(struct k7_device *k7) {}
 static inline void k7_fw_upload_remove(struct k7_device *k7) {}
 #endif
 
+/* fm_log.c: what FMs print, in the kernel's log */
+void k7_fm_log_add(struct k7_device *k7);
+void k7_fm_log_remove(struct k7_device *k7);
+void k7_fm_log_kick(struct k7_device *k7);
+
 /* After the node has appeared; the card can be used. */
 static inline void k7_visible_add(struct k7_device *k7)
 {
 	k7_debugfs_add(k7);
 	k7_hwmon_add(k7);
 	k7_fw_upload_add(k7);
+	k7_fm_log_add(k7);
 }
 
 /* Before the hardware goes. Waits for readers, whom the state DELETING sends home. */
