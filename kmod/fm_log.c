@@ -13,7 +13,9 @@
 #include "regs.h"
 #include "visible.h"
 
-#define K7_FM_LOG_PERIOD	(HZ / 20)	/* between an event and the look, to take many lines at once */
+/* Between an event and the look, to take many lines at once. */
+#define K7_FM_LOG_PERIOD	(HZ / 20)
+
 #define K7_FM_LOG_REPLY		4096		/* bytes of lines in one answer */
 #define K7_FM_LOG_BURST		100		/* lines printed in K7_FM_LOG_INTERVAL */
 #define K7_FM_LOG_INTERVAL	(5 * HZ)
