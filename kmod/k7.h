@@ -196,13 +196,13 @@ struct k7_ring {
 	spinlock_t lock;	/* protects what follows; taken in interrupts */
 	bool up;		/* takes requests */
 	bool active;		/* the card may write to it */
-	bool armed;		/* the card owes an interrupt */
+	bool armed;		/* the card owes an interrupt; read without the lock */
 	u32 generation;		/* card generation in which it was enabled */
 	u32 sq_tail;
 	u32 sq_told;		/* tail of the last doorbell */
 	u32 cq_head;
 	u32 phase;
-	u32 sequence;		/* upper bits of the next tag */
+	u32 sequence;		/* upper bits of the next tag; read without the lock */
 	u32 latency_ns;		/* moving average of what requests take */
 	unsigned int in_flight;
 	unsigned int wanted;	/* requests in slots and backlog that need an interrupt */

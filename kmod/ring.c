@@ -101,7 +101,8 @@ static void k7_ring_doorbell(struct k7_ring *ring, bool interrupt)
 	if (!ring->up || (!arm && ring->sq_tail == ring->sq_told))
 		return;
 	trace_k7_doorbell(ring, arm, (ring->sq_tail - ring->sq_told) & (ring->entries - 1));
-	ring->armed |= arm;
+	if (arm)
+		WRITE_ONCE(ring->armed, true);
 	ring->sq_told = ring->sq_tail;
 	/* Entries and payloads must be in memory before the card hears of them. */
 	dma_wmb();
@@ -158,7 +159,8 @@ static int k7_ring_place(struct k7_ring *ring, struct k7_request *req)
 		return err;
 	k7_slot_load(ring, slot, req);
 	/* The upper bits tell a late answer to an old request from one to this. */
-	req->tag = slot | (ring->sequence++ * K7_RING_ENTRIES);
+	req->tag = slot | (ring->sequence * K7_RING_ENTRIES);
+	WRITE_ONCE(ring->sequence, ring->sequence + 1);
 	req->generation = ring->generation;
 	req->sent = jiffies;
 	req->deadline = req->sent + req->patience;
@@ -373,7 +375,7 @@ unsigned int k7_ring_reap(struct k7_ring *ring)
 
 	spin_lock_irqsave(&ring->lock, flags);
 	/* An interrupt disarms; one that is missing must be asked for again. */
-	ring->armed = false;
+	WRITE_ONCE(ring->armed, false);
 	count = k7_ring_serve(ring);
 	spin_unlock_irqrestore(&ring->lock, flags);
 	return count;
@@ -542,9 +544,10 @@ static int k7_ring_start_locked(struct k7_ring *ring, u32 generation)
 	memset(ring->cq, 0, k7_cq_bytes(ring));
 	ring->sq_tail = 0;
 	ring->sq_told = 0;
-	ring->cq_head = 0;
-	ring->phase = K7_CQE_PHASE;
-	ring->armed = false;
+	/* A poller of a request that was given up may be looking. */
+	WRITE_ONCE(ring->cq_head, 0);
+	WRITE_ONCE(ring->phase, K7_CQE_PHASE);
+	WRITE_ONCE(ring->armed, false);
 	err = k7_ring_enable(ring);
 	if (err)
 		return err;
