@@ -10,6 +10,16 @@
 namespace k7::card {
 namespace {
 
+/// Are store and card of one kind, with a root key or without?
+void check_kind(const SmfsState &state, bool has_root_key) {
+    if (state.wrapped && !has_root_key)
+        throw Error(K7_ST_BAD_FIELD, "the store's SMFS is sealed under a root key: start the card with root-key=FILE, the "
+                                     "one that the store was made with");
+    if (!state.wrapped && has_root_key)
+        throw Error(K7_ST_BAD_FIELD, "the store was made without a root key: start the card without root-key, or name a "
+                                     "new store");
+}
+
 /// The first bytes of a keyed digest.
 template <class T>
 T keyed_digest(const SecretKey &key, std::span<const std::byte> bytes) {
@@ -26,6 +36,8 @@ T keyed_digest(const SecretKey &key, std::span<const std::byte> bytes) {
 
 SmfsVault::SmfsVault(Store &store, const VaultOptions &options) : store_(store) {
     std::optional<SmfsState> state = store_.smfs_state();
+    if (state)
+        check_kind(*state, options.root_key_given || !options.root_key.empty());
     take_root_key(options, !state);
     if (!options.counter.empty())
         counter_file_.emplace(options.counter, store_.esn());
@@ -54,12 +66,7 @@ void SmfsVault::take_root_key(const VaultOptions &options, bool is_new) {
 }
 
 SecretKey SmfsVault::key_of(const SmfsState &state) const {
-    if (state.wrapped != root_key_.has_value())
-        throw Error(K7_ST_BAD_FIELD,
-                    state.wrapped ? "the store's SMFS is sealed under a root key: start the card with root-key=FILE, "
-                                    "the one that the store was made with"
-                                  : "the store was made without a root key: start the card without root-key, or name a "
-                                    "new store");
+    check_kind(state, root_key_.has_value());
     if (root_key_) {
         const auto key = unwrap_key(*root_key_, state.key, state.generation, store_.esn());
         if (!key)
