@@ -11,7 +11,7 @@ CARD_LIBS := -lcrypto -lsqlite3 -pthread
 
 $(O)/lib/libk7card.so.0: $(CARD_OBJECTS) card/card.map
 	@mkdir -p $(@D)
-	$(QUIET_LINK)$(CXX) $(LDFLAGS) -shared -Wl,-soname,libk7card.so.0 -Wl,--version-script=card/card.map \
+	$(QUIET_LINK)$(CXX) $(LDFLAGS) -shared -Wl,-soname,libk7card.so.0 -Wl,-z,nodelete -Wl,--version-script=card/card.map \
 		-o $@ $(CARD_OBJECTS) $(CARD_LIBS)
 
 $(O)/lib/libk7card.so: $(O)/lib/libk7card.so.0

@@ -27,6 +27,12 @@ std::optional<std::string> Card::get_property(std::string_view name) {
         return std::to_string(context_.options.fm_budget);
     if (name == "watchdog-ms")
         return std::to_string(context_.options.watchdog.count());
+    if (name == "smfs-quota")
+        return std::to_string(context_.smfs_quota());
+    if (name == "root-key")
+        return context_.options.vault.root_key;
+    if (name == "counter")
+        return context_.options.vault.counter;
     if (name == "store-size")
         return std::to_string(context_.options.store_size);
     return std::nullopt;

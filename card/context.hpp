@@ -13,7 +13,9 @@
 #include "card/options.hpp"
 #include "card/registers/registers.hpp"
 #include "card/sensors.hpp"
+#include "card/smfs/vault.hpp"
 #include "card/store/store.hpp"
+#include "k7/payload.h"
 
 namespace k7::card {
 
@@ -25,7 +27,8 @@ namespace k7::card {
 
 struct Context {
     Context(const k7card_host &host, const Options &given)
-        : options(given), bus(host, faults), registers(bus, faults), store(given.store, given.store_size, given.esn) {
+        : options(given), bus(host, faults), registers(bus, faults), store(given.store, given.store_size, given.esn),
+          smfs(store, given.vault) {
         faults.set(given.fault);
         for (const auto &[sensor, value] : given.sensors)
             sensors.set(sensor, value);
@@ -38,11 +41,17 @@ struct Context {
     Bus bus;
     Registers registers;
     Store store;
+    SmfsVault smfs;
     FmLog fm_log; ///< of the firmware thread; outlives it, so that the last lines before a halt can be read
 
     std::atomic<std::uint32_t> resets_since_power_on{0};
     std::atomic<std::uint32_t> faults_since_power_on{0};
     std::atomic<bool> smfs_active{false};
+
+    [[nodiscard]] std::uint32_t smfs_state() const {
+        return smfs_active ? K7_SMFS_ACTIVE : smfs.facts().damage.empty() ? K7_SMFS_INACTIVE : K7_SMFS_DAMAGED;
+    }
+    [[nodiscard]] std::uint64_t smfs_quota() const { return options.smfs_quota.value_or(store.smfs_capacity() / 4); }
 };
 
 } // namespace k7::card

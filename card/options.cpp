@@ -53,6 +53,14 @@ constexpr std::array kProperties{
              [](Options &options, std::string_view value) {
                  options.store_size = number("store-size", value, Store::kMinimumSize, 1ull << 32);
              }},
+    Property{"smfs-quota",
+             [](Options &options, std::string_view value) {
+                 options.smfs_quota = number("smfs-quota", value, SmfsVault::kBlock, 1ull << 32);
+             }},
+    Property{"root-key", [](Options &options, std::string_view value) { options.vault.root_key = value; }},
+    Property{"root-key-hex",
+             [](Options &options, std::string_view value) { options.vault.root_key_given = root_key_from_hex(value); }},
+    Property{"counter", [](Options &options, std::string_view value) { options.vault.counter = value; }},
 };
 
 } // namespace

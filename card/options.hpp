@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -13,6 +14,7 @@
 
 #include "card/k7card.h"
 #include "card/sensors.hpp"
+#include "card/smfs/vault.hpp"
 #include "card/store/store.hpp"
 #include "k7/fm_abi.h"
 
@@ -26,6 +28,8 @@ struct Options {
     std::uint64_t fm_budget = K7_FM_BUDGET_DEFAULT;              ///< instructions per call
     std::chrono::milliseconds watchdog{3000};
     std::uint64_t store_size = Store::kDefaultSize; ///< bytes
+    VaultOptions vault;
+    std::optional<std::uint64_t> smfs_quota; ///< bytes of one FM; nothing: a quarter of the capacity
 
     /// How often idle firmware shows that it lives, and the watchdog looks.
     [[nodiscard]] std::chrono::milliseconds watchdog_tick() const {

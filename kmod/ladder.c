@@ -130,7 +130,10 @@ static bool k7_ring_oldest(struct k7_ring *ring, unsigned long *sent, unsigned l
 	return found;
 }
 
-/* What nobody has asked an interrupt for, such as the end of an abort, is not late: it is only fetched here. */
+/*
+ * What nobody has asked an interrupt for, such as the end of an abort, is not
+ * late: it is only fetched here.
+ */
 static bool k7_ring_poll_once(struct k7_ring *ring)
 {
 	bool owed = READ_ONCE(ring->armed);

@@ -62,6 +62,7 @@ static void k7_uring_done(struct io_uring_cmd *cmd, unsigned int issue_flags)
 	k7_file_leave(kf, 1);
 	k7_uring_cmd_done(cmd, result, answer, issue_flags);
 }
+
 K7_URING_TASK_WORK(k7_uring_done)
 
 static void k7_uring_end(struct k7_request *req)

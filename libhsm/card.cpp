@@ -143,6 +143,10 @@ SmfsInfo Card::smfs_info() const {
     return decode_smfs_info(request(*transport_, {K7_CMD_SMFS_INFO}, "ask about the SMFS").payload);
 }
 
+SmfsCheck Card::check_smfs() const {
+    return decode_smfs_check(request(*transport_, {K7_CMD_SMFS_CHECK}, "check the SMFS").payload);
+}
+
 void Card::activate_smfs() {
     request(*transport_, {K7_CMD_SMFS_ACTIVATE}, "activate the SMFS");
 }

@@ -18,19 +18,21 @@ namespace hsm {
 namespace {
 
 static_assert(sizeof(k7_identity) == 256 && sizeof(k7_card_state) == 128 && sizeof(k7_fm_info) == 192);
-static_assert(sizeof(k7_fault_report) == 640 && sizeof(k7_certificate_info) == 128 && sizeof(k7_smfs_info) == 32);
+static_assert(sizeof(k7_fault_report) == 640 && sizeof(k7_certificate_info) == 128 && sizeof(k7_smfs_info) == 64);
+static_assert(sizeof(k7_smfs_check) == 192 && sizeof(k7_smfs_finding) == 24);
 static_assert(sizeof(k7_fm_list) == 8 && sizeof(k7_certificate_list) == 8);
 
 /// The first sizeof(T) bytes of @p reply: a newer card may send more.
+/// @param least what the oldest card sends; the rest of T is then 0
 template <typename T>
-T take(ByteView reply, const char *what) {
-    if (reply.size() < sizeof(T))
+T take(ByteView reply, const char *what, std::size_t least = sizeof(T)) {
+    if (reply.size() < least)
         throw Error(ErrorKind::failed,
                     "the card's " + std::string(what) + " has " + std::to_string(reply.size()) + " bytes instead of " +
-                        std::to_string(sizeof(T)),
+                        std::to_string(least),
                     "the card breaks its own protocol");
-    T value;
-    std::memcpy(&value, reply.data(), sizeof value);
+    T value{};
+    std::memcpy(&value, reply.data(), std::min(sizeof value, reply.size()));
     return value;
 }
 
@@ -204,13 +206,46 @@ std::vector<CertificateInfo> decode_certificates(ByteView reply) {
 }
 
 SmfsInfo decode_smfs_info(ByteView reply) {
-    const auto wire = take<k7_smfs_info>(reply, "SMFS information");
-    return {le32toh(wire.state) == K7_SMFS_ACTIVE,
-            le32toh(wire.generation),
-            le32toh(wire.files),
-            le32toh(wire.directories),
-            le64toh(wire.used),
-            le64toh(wire.capacity)};
+    const auto wire = take<k7_smfs_info>(reply, "SMFS information", offsetof(k7_smfs_info, quota));
+    SmfsInfo info;
+    info.active = le32toh(wire.state) == K7_SMFS_ACTIVE;
+    info.generation = le32toh(wire.generation);
+    info.files = le32toh(wire.files);
+    info.directories = le32toh(wire.directories);
+    info.used = le64toh(wire.used);
+    info.capacity = le64toh(wire.capacity);
+    info.damaged = le32toh(wire.state) == K7_SMFS_DAMAGED;
+    info.quota = le64toh(wire.quota);
+    info.counter = le64toh(wire.counter);
+    info.nodes_max = le32toh(wire.nodes_max);
+    info.has_root_key = (le32toh(wire.flags) & K7_SMFS_HAS_ROOT_KEY) != 0;
+    info.has_counter = (le32toh(wire.flags) & K7_SMFS_HAS_COUNTER) != 0;
+    return info;
+}
+
+SmfsCheck decode_smfs_check(ByteView reply) {
+    const auto wire = take<k7_smfs_check>(reply, "SMFS check");
+    const ByteView rest = reply.subspan(sizeof wire);
+    const std::size_t listed = le32toh(wire.listed);
+    if (listed > rest.size() / sizeof(k7_smfs_finding) || listed > le32toh(wire.found))
+        throw Error(ErrorKind::failed,
+                    "the card's SMFS check lists " + std::to_string(listed) + " findings but holds " +
+                        std::to_string(rest.size() / sizeof(k7_smfs_finding)),
+                    "the card breaks its own protocol");
+    SmfsCheck check;
+    check.active = le32toh(wire.state) == K7_SMFS_ACTIVE;
+    check.generation = le32toh(wire.generation);
+    check.files = le32toh(wire.files);
+    check.directories = le32toh(wire.directories);
+    check.blocks = le64toh(wire.blocks);
+    check.found = le32toh(wire.found);
+    check.reason = field(wire.reason);
+    for (std::size_t i = 0; i < listed; ++i) {
+        const auto found = take<k7_smfs_finding>(rest.subspan(i * sizeof(k7_smfs_finding)), "SMFS finding");
+        check.findings.push_back(
+            {le32toh(found.kind), FmId{le32toh(found.fm_id)}, le64toh(found.file), le32toh(found.block)});
+    }
+    return check;
 }
 
 } // namespace hsm

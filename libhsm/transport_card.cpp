@@ -384,6 +384,9 @@ std::vector<CardBus::Property> parse_properties(std::string_view selector) {
         if (equals == 0 || equals == std::string_view::npos)
             throw Error(ErrorKind::usage, "'" + std::string(item) + "' in " + std::string(selector) + " is no property",
                         "write sim:STOREFILE,name=value");
+        if (item.substr(0, equals) == "root-key-hex") // nothing of it is repeated
+            throw Error(ErrorKind::usage, "a sim: selector cannot hold a key: everybody sees command lines",
+                        "write root-key=FILE");
         properties.emplace_back(item.substr(0, equals), item.substr(equals + 1));
     }
     return properties;

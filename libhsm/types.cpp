@@ -9,6 +9,7 @@
 #include "hsm/error.hpp"
 #include "k7/fault_report.h"
 #include "k7/fm_abi.h"
+#include "k7/payload.h"
 #include "libhsm/text.hpp"
 
 namespace hsm {
@@ -54,6 +55,33 @@ std::string to_string(CardState state) {
 }
 std::string to_string(Reason reason) {
     return name_of(kReasons, static_cast<std::uint32_t>(reason));
+}
+
+std::string to_string(const SmfsFinding &finding) {
+    const std::string file = "file " + std::to_string(finding.file) + " of " +
+                             (finding.fm.value == 0 ? "a shared tree" : "FM " + to_string(finding.fm));
+    switch (finding.kind) {
+    case K7_SMFS_FINDING_ALL:
+        return "the SMFS as a whole cannot be used";
+    case K7_SMFS_FINDING_FILE:
+        return file + ": changed, missing or of an older time, first in block " + std::to_string(finding.block);
+    case K7_SMFS_FINDING_STRAY:
+        return "the store holds blocks that belong to no file";
+    default:
+        return "something of kind " + std::to_string(finding.kind) + " in " + file;
+    }
+}
+
+std::string remedy(const SmfsFinding &finding) {
+    switch (finding.kind) {
+    case K7_SMFS_FINDING_FILE:
+        return "put back the newest copy of the store, let the FM delete the file, or erase the SMFS with `fmrecover "
+               "--smfs`";
+    case K7_SMFS_FINDING_STRAY:
+        return "they do no harm; somebody has changed the store: find out who";
+    default:
+        return "put back the newest copy of the store, or erase the SMFS with `fmrecover --smfs`";
+    }
 }
 
 bool firmware_runs(CardState state) noexcept {

@@ -98,25 +98,25 @@ struct BootCommands {
         reply.fault_sequence = status.fault_sequence;
         reply.resets = card.resets_since_power_on;
         reply.faults = card.faults_since_power_on;
-        reply.smfs_state = card.smfs_active ? K7_SMFS_ACTIVE : K7_SMFS_INACTIVE;
+        reply.smfs_state = card.smfs_state();
         reply.smfs_capacity = card.store.smfs_capacity();
         reply.temperature_mc = static_cast<std::uint32_t>(card.sensors.value(Sensors::Temperature));
         reply.core_mv = static_cast<std::uint32_t>(card.sensors.value(Sensors::CoreVoltage));
         reply.battery_mv = static_cast<std::uint32_t>(card.sensors.value(Sensors::BatteryVoltage));
         if (status.state != K7_STATE_FAILED)
-            put_totals(card.store, reply);
+            put_totals(card, reply);
         return to_bytes(reply);
     }
 
-    static void put_totals(Store &store, k7_card_state &reply) {
-        const FmTotals fms = store.fm_totals();
+    static void put_totals(Context &card, k7_card_state &reply) {
+        const FmTotals fms = card.store.fm_totals();
         reply.fm_count = fms.count;
         reply.fm_bytes = fms.bytes;
-        const SmfsTotals smfs = store.smfs_totals();
+        const SmfsVault::Facts smfs = card.smfs.facts();
         reply.smfs_generation = smfs.generation;
-        reply.smfs_files = smfs.files;
-        reply.smfs_directories = smfs.directories;
-        reply.smfs_used = smfs.used;
+        reply.smfs_files = smfs.totals.files;
+        reply.smfs_directories = smfs.totals.directories;
+        reply.smfs_used = smfs.totals.used;
     }
 
     static Bytes fault_report(BootLoader &boot, const MailboxCommand &command, Gate::Ticket) {
@@ -144,7 +144,7 @@ struct BootCommands {
 
     static Bytes erase_smfs(BootLoader &boot, const MailboxCommand &, Gate::Ticket ticket) {
         stop(boot, ticket);
-        boot.card_.store.smfs_erase();
+        boot.card_.smfs.erase();
         boot.card_.registers.raise(K7_EVENT_SMFS);
         return {};
     }

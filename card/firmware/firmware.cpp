@@ -20,8 +20,8 @@ class Attachment {
 
 Firmware::Firmware(Context &card, k7_boot_mode mode, Gate::Ticket ticket)
     : card_(card), mode_(mode), event_ticket_(ticket), firmware_ticket_(card.bus.firmware_gate().ticket()),
-      rings_(card, firmware_ticket_), smfs_(card.store), fms_(card, smfs_, kill_), request_buffer_(K7_PAYLOAD_MAX),
-      reply_buffer_(K7_PAYLOAD_MAX) {
+      rings_(card, firmware_ticket_), smfs_(card.smfs, card.store.smfs_capacity(), card.smfs_quota()),
+      fms_(card, smfs_, kill_), request_buffer_(K7_PAYLOAD_MAX), reply_buffer_(K7_PAYLOAD_MAX) {
     thread_ = std::thread([this] { run(); });
 }
 
@@ -57,12 +57,27 @@ void Firmware::run() {
 
 void Firmware::start_up() {
     const LongWork work(*this);
-    smfs_.activate();
-    card_.smfs_active = true;
+    try {
+        activate_smfs();
+    } catch (const SmfsDamage &) {
+        // Logged. The card goes on: FMs find the SMFS not activated, and an administrator can erase it.
+    }
     if (mode_ == K7_BOOT_MODE_OPERATIONAL)
         fms_.start_all();
     const k7_state state = mode_ == K7_BOOT_MODE_MAINTENANCE ? K7_STATE_MAINTENANCE : K7_STATE_OPERATIONAL;
     card_.registers.change_state(event_ticket_, firmware_ticket_, state, K7_REASON_NONE, 0);
+}
+
+void Firmware::activate_smfs() {
+    try {
+        smfs_.activate();
+    } catch (const SmfsDamage &damage) {
+        card_.bus.log(K7CARD_LOG_ERROR, damage.what());
+        throw;
+    }
+    for (const SmfsFinding &found : smfs_.damaged_files())
+        card_.bus.log(K7CARD_LOG_ERROR, SmfsFileDamage(found.fm_id, found.node).what());
+    card_.smfs_active = true;
 }
 
 void Firmware::serve() {

@@ -50,6 +50,8 @@ class Firmware final : private DoorbellServer {
     [[nodiscard]] Context &card() { return card_; }
     [[nodiscard]] FmManager &fms() { return fms_; }
     [[nodiscard]] Smfs &smfs() { return smfs_; }
+    /// Make the SMFS usable for FMs, once. Damage that is found is logged. @throws SmfsDamage
+    void activate_smfs();
     [[nodiscard]] std::optional<FmUpload> &upload() { return upload_; }
 
     /// For as long as it lives the watchdog waits; completions so far are signalled first.

@@ -8,7 +8,7 @@
 
 namespace k7::card {
 Fm::Fm(Context &card, Smfs &smfs, StoredFm stored, const std::atomic<bool> &kill)
-    : card_(card), stored_(std::move(stored)), kill_(kill), services_(card, smfs, stored_.fm_id) {}
+    : card_(card), stored_(std::move(stored)), kill_(kill), services_(card, smfs, {stored_.fm_id, stored_.signer}) {}
 
 // The store is trusted no more than it must be: what has rotted there since the signature was checked does not run.
 void Fm::load() {
@@ -17,6 +17,8 @@ void Fm::load() {
     content.insert(content.end(), stored_.elf.begin(), stored_.elf.end());
     if (sha256(content) != stored_.fingerprint)
         throw Error(K7_ST_IMAGE_SIGNATURE, "an FM in the store differs from what was signed");
+    if (card_.smfs.bind_fm(stored_) != stored_.binding)
+        throw Error(K7_ST_IMAGE_SIGNATURE, "an FM in the store was not loaded by this card, or as another's: load it again");
     try {
         engine_ = fm::make_rv32im_engine(stored_.elf, services_, kill_);
     } catch (const fm::ElfError &error) {

@@ -78,7 +78,7 @@ constexpr std::array<FmServices::Handler, 64> FmServices::make_handlers() {
 
 constinit const std::array<FmServices::Handler, 64> FmServices::kHandlers = FmServices::make_handlers();
 
-FmServices::FmServices(Context &card, Smfs &smfs, std::uint32_t fm_id) : card_(card), smfs_(smfs), fm_id_(fm_id) {
+FmServices::FmServices(Context &card, Smfs &smfs, const SmfsOwner &owner) : card_(card), smfs_(smfs), owner_(owner) {
     // Tokens start anywhere, so that an FM that remembers one of before a restart is refused.
     if (RAND_bytes(raw(std::as_writable_bytes(std::span(&next_token_, 1))), sizeof(next_token_)) != 1)
         throw std::runtime_error("the random generator failed");
@@ -95,6 +95,9 @@ fm::ServiceResult FmServices::service(fm::FmEngine &engine, std::uint32_t number
         return {.value = value};
     } catch (const SmfsError &error) {
         return {.value = error.code};
+    } catch (const SmfsFileDamage &damage) {
+        card_.bus.log(K7CARD_LOG_ERROR, damage.what());
+        return {.value = K7_FM_SMFS_ERROR};
     } catch (...) {
         // An exception must not unwind the CPU. The FM stops here and rethrow_failure() goes on with it.
         failure_ = std::current_exception();
@@ -126,7 +129,7 @@ void FmServices::rethrow_failure() {
 // ---- Dispatch and messages ------------------------------------------------------------------------------------------
 
 std::uint32_t FmServices::register_handler(Dispatch::Kind kind, const Arguments &arguments) {
-    if (arguments[0] != fm_id_)
+    if (arguments[0] != owner_.fm_id)
         return K7_FM_E_BAD_FM_NUMBER;
     if (dispatch_.kind != Dispatch::Kind::None)
         return K7_FM_E_ALREADY_REGISTERED;
@@ -235,7 +238,7 @@ std::uint32_t FmServices::log(fm::FmEngine &engine, const Arguments &arguments) 
     const auto text = engine.readable(arguments[0], arguments[1]);
     if (!text)
         return K7_FM_E_BAD_POINTER;
-    card_.fm_log.add(fm_id_, *text);
+    card_.fm_log.add(owner_.fm_id, *text);
     card_.registers.raise(K7_EVENT_LOG);
     return K7_FM_OK;
 }

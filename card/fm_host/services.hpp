@@ -44,7 +44,7 @@ class FmServices final : public fm::ServiceHandler {
   public:
     using Arguments = std::array<std::uint32_t, 6>;
 
-    FmServices(Context &card, Smfs &smfs, std::uint32_t fm_id);
+    FmServices(Context &card, Smfs &smfs, const SmfsOwner &owner);
 
     fm::ServiceResult service(fm::FmEngine &engine, std::uint32_t number, const Arguments &arguments) override;
     /// Those that touch the store, and those that are told to do much.
@@ -72,7 +72,7 @@ class FmServices final : public fm::ServiceHandler {
     std::uint32_t register_random(fm::FmEngine &, const Arguments &arguments);
     std::uint32_t register_stream(fm::FmEngine &, const Arguments &arguments);
     std::uint32_t send_reply(fm::FmEngine &, const Arguments &arguments);
-    std::uint32_t get_fm_id(fm::FmEngine &, const Arguments &) { return fm_id_; }
+    std::uint32_t get_fm_id(fm::FmEngine &, const Arguments &) { return owner_.fm_id; }
     std::uint32_t reply_buffer(fm::FmEngine &, const Arguments &arguments);
     std::uint32_t io_read(fm::FmEngine &engine, const Arguments &arguments);
     std::uint32_t io_write(fm::FmEngine &engine, const Arguments &arguments);
@@ -108,7 +108,7 @@ class FmServices final : public fm::ServiceHandler {
 
     Context &card_;
     Smfs &smfs_;
-    const std::uint32_t fm_id_;
+    const SmfsOwner owner_;
     const std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
 
     Dispatch dispatch_;
@@ -117,10 +117,10 @@ class FmServices final : public fm::ServiceHandler {
     std::exception_ptr failure_;
 
     struct Search {
-        std::vector<std::string> names;
+        std::vector<SmfsName> names;
         std::size_t next = 0;
     };
-    std::map<std::uint32_t, std::int64_t> open_files_; ///< by handle
+    std::map<std::uint32_t, Smfs::Hold> open_files_; ///< by handle
     std::map<std::uint32_t, Search> searches_;
     std::uint32_t next_handle_ = 1;
 };

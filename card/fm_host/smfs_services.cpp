@@ -14,21 +14,18 @@ namespace {
 }
 
 // Byte by byte, because the string may end just before memory that the FM may not read.
-std::string string_at(fm::FmEngine &engine, std::uint32_t address, std::size_t limit) {
-    std::string text;
-    for (std::uint32_t i = 0; i <= limit; ++i) {
+SmfsPath path_at(fm::FmEngine &engine, std::uint32_t address) {
+    SmfsPath path;
+    for (std::uint32_t i = 0; i <= path.characters().size(); ++i) {
         const auto byte = address <= UINT32_MAX - i ? engine.readable(address + i, 1) : std::nullopt;
         if (!byte)
             refuse(K7_FM_SMFS_PARAMETER);
         if ((*byte)[0] == std::byte{0})
-            return text;
-        text += static_cast<char>((*byte)[0]);
+            return path;
+        if (i < path.characters().size())
+            path.characters()[i] = static_cast<char>((*byte)[0]);
     }
     refuse(K7_FM_SMFS_NAME_TOO_LONG);
-}
-
-std::string path_at(fm::FmEngine &engine, std::uint32_t address) {
-    return string_at(engine, address, K7_FM_SMFS_PATH_MAX);
 }
 
 std::span<std::byte> writable(fm::FmEngine &engine, std::uint32_t address, std::uint32_t length) {
@@ -57,26 +54,26 @@ std::int64_t FmServices::file_of(std::uint32_t handle) const {
     const auto found = open_files_.find(handle);
     if (found == open_files_.end())
         refuse(K7_FM_SMFS_PARAMETER);
-    return found->second;
+    return found->second.file();
 }
 
 std::uint32_t FmServices::smfs_create_dir(fm::FmEngine &engine, const Arguments &arguments) {
-    smfs_.create(fm_id_, path_at(engine, arguments[0]), SmfsKind::Directory, 0);
+    smfs_.create(owner_, path_at(engine, arguments[0]).view(), SmfsKind::Directory, 0);
     return K7_FM_SMFS_OK;
 }
 
 std::uint32_t FmServices::smfs_create_file(fm::FmEngine &engine, const Arguments &arguments) {
-    smfs_.create(fm_id_, path_at(engine, arguments[0]), SmfsKind::File, arguments[1]);
+    smfs_.create(owner_, path_at(engine, arguments[0]).view(), SmfsKind::File, arguments[1]);
     return K7_FM_SMFS_OK;
 }
 
 std::uint32_t FmServices::smfs_open(fm::FmEngine &engine, const Arguments &arguments) {
-    const std::int64_t file = smfs_.find_file(fm_id_, path_at(engine, arguments[0]));
+    const std::int64_t file = smfs_.find_file(owner_, path_at(engine, arguments[0]).view());
     if (open_files_.size() >= K7_FM_SMFS_OPEN_MAX)
         return K7_FM_SMFS_RESOURCES;
     const std::uint32_t handle = free_handle(open_files_, next_handle_);
     put_words(engine, arguments[1], {handle});
-    open_files_[handle] = file;
+    open_files_.try_emplace(handle, smfs_, file);
     return K7_FM_SMFS_OK;
 }
 
@@ -100,20 +97,17 @@ std::uint32_t FmServices::smfs_write(fm::FmEngine &engine, const Arguments &argu
 }
 
 std::uint32_t FmServices::smfs_delete(fm::FmEngine &engine, const Arguments &arguments) {
-    const std::int64_t node = smfs_.find_deletable(fm_id_, path_at(engine, arguments[0]));
-    if (std::any_of(open_files_.begin(), open_files_.end(), [&](const auto &open) { return open.second == node; }))
-        return K7_FM_SMFS_BUSY;
-    smfs_.remove(node);
+    smfs_.remove(owner_, path_at(engine, arguments[0]).view());
     return K7_FM_SMFS_OK;
 }
 
 std::uint32_t FmServices::smfs_rename(fm::FmEngine &engine, const Arguments &arguments) {
-    smfs_.rename(fm_id_, path_at(engine, arguments[0]), path_at(engine, arguments[1]));
+    smfs_.rename(owner_, path_at(engine, arguments[0]).view(), path_at(engine, arguments[1]).view());
     return K7_FM_SMFS_OK;
 }
 
 std::uint32_t FmServices::smfs_attr(fm::FmEngine &engine, const Arguments &arguments) {
-    const Smfs::Attributes attributes = smfs_.attributes(fm_id_, path_at(engine, arguments[0]));
+    const Smfs::Attributes attributes = smfs_.attributes(owner_, path_at(engine, arguments[0]).view());
     put_words(engine, arguments[1], {attributes.size, attributes.directory});
     return K7_FM_SMFS_OK;
 }
@@ -125,12 +119,12 @@ std::uint32_t FmServices::smfs_file_attr(fm::FmEngine &engine, const Arguments &
 }
 
 std::uint32_t FmServices::smfs_free(fm::FmEngine &engine, const Arguments &arguments) {
-    put_words(engine, arguments[0], {smfs_.free_bytes()});
+    put_words(engine, arguments[0], {smfs_.free_bytes(owner_)});
     return K7_FM_SMFS_OK;
 }
 
 std::uint32_t FmServices::smfs_find_init(fm::FmEngine &engine, const Arguments &arguments) {
-    auto names = smfs_.names(fm_id_, path_at(engine, arguments[0]), path_at(engine, arguments[1]));
+    auto names = smfs_.names(owner_, path_at(engine, arguments[0]).view(), path_at(engine, arguments[1]).view());
     if (searches_.size() >= K7_FM_SMFS_SEARCH_MAX)
         return K7_FM_SMFS_RESOURCES;
     const std::uint32_t search = free_handle(searches_, next_handle_);
@@ -147,8 +141,9 @@ std::uint32_t FmServices::smfs_find(fm::FmEngine &engine, const Arguments &argum
     const auto to = writable(engine, arguments[1], K7_FM_SMFS_NAME_MAX);
     if (search.next == search.names.size())
         return K7_FM_SMFS_NOT_FOUND;
-    const std::string &name = search.names[search.next++];
-    std::memcpy(to.data(), name.c_str(), name.size() + 1);
+    const std::string_view name = search.names[search.next++].view();
+    std::fill(to.begin(), to.end(), std::byte{0});
+    std::memcpy(to.data(), name.data(), name.size());
     return K7_FM_SMFS_OK;
 }
 

@@ -108,4 +108,15 @@ std::array<std::byte, 32> Certificate::fingerprint() const {
     return digest;
 }
 
+std::array<std::byte, 32> Certificate::key_fingerprint() const {
+    unsigned char *der = nullptr;
+    const int size = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(x509_.get()), &der);
+    const std::unique_ptr<unsigned char, decltype([](unsigned char *bytes) { OPENSSL_free(bytes); })> owned(der);
+    std::array<std::byte, 32> digest{};
+    if (size <= 0 || EVP_Digest(der, static_cast<std::size_t>(size), reinterpret_cast<unsigned char *>(digest.data()),
+                                nullptr, EVP_sha256(), nullptr) != 1)
+        throw Error(K7_ST_INTERNAL, "SHA-256 failed");
+    return digest;
+}
+
 } // namespace k7::card

@@ -30,6 +30,8 @@ class Certificate {
     [[nodiscard]] std::string common_name(std::size_t size) const;
     /// SHA-256 of the DER.
     [[nodiscard]] std::array<std::byte, 32> fingerprint() const;
+    /// SHA-256 of the SubjectPublicKeyInfo in DER: the same in every certificate for this key.
+    [[nodiscard]] std::array<std::byte, 32> key_fingerprint() const;
     [[nodiscard]] X509 *get() const { return x509_.get(); }
 
   private:

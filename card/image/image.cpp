@@ -121,6 +121,7 @@ VerifiedImage verify_image(std::span<const std::byte> image, std::span<const Sto
     verified.fm.load_time = static_cast<std::uint64_t>(now);
     verified.fm.fingerprint = sha256(content);
     verified.fm.certificate = signer.label;
+    verified.fm.signer = certificate.key_fingerprint();
     verified.fm.elf.assign(elf.begin(), elf.end());
     verified.certificate = signer;
     return verified;

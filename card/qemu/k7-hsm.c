@@ -31,6 +31,7 @@
 #include "qemu/thread.h"
 #include "qapi/error.h"
 #include "qapi/visitor.h"
+#include "crypto/secret.h"
 #include "exec/address-spaces.h"
 #include "exec/memory.h"
 #include "hw/pci/msi.h"
@@ -80,6 +81,7 @@ OBJECT_DECLARE_SIMPLE_TYPE(K7HsmState, K7_HSM)
 #define K7_PCIE_OFFSET 0x80
 #define K7_AER_OFFSET 0x100
 
+#define K7_ROOT_KEY_SIZE 32 /* bytes of the secret that seals the card's SMFS */
 #define K7_TEXT_SIZE 256 /* bytes for a property value or an error line of the card */
 
 /* Properties that show what the card's sensors read; integers here, text in the card's ABI. */
@@ -117,6 +119,9 @@ struct K7HsmState {
     /* Properties. */
     char *store;
     char *esn;
+    char *root_key;        /* a file */
+    char *root_key_secret; /* instead of it: the ID of a secret object */
+    char *counter;
     char *initial_fault; /* set before the card was switched on; played again at every power-on */
     char *initial_sensors[K7_SENSORS];
     uint32_t vectors;
@@ -524,6 +529,27 @@ static bool k7_add_msix(K7HsmState *s, Error **errp)
     return true;
 }
 
+/* The bytes of the secret object @id as hex digits, which the caller wipes. */
+static bool k7_look_up_root_key(const char *id, char hex[2 * K7_ROOT_KEY_SIZE + 1], Error **errp)
+{
+    uint8_t *data;
+    size_t size;
+    size_t i;
+
+    if (qcrypto_secret_lookup(id, &data, &size, errp) < 0) {
+        return false;
+    }
+    if (size != K7_ROOT_KEY_SIZE) {
+        error_setg(errp, "root-key-secret: secret '%s' has %zu bytes instead of %d", id, size, K7_ROOT_KEY_SIZE);
+    }
+    for (i = 0; size == K7_ROOT_KEY_SIZE && i < size; i++) {
+        snprintf(hex + 2 * i, 3, "%02x", data[i]);
+    }
+    explicit_bzero(data, size);
+    g_free(data);
+    return size == K7_ROOT_KEY_SIZE;
+}
+
 static bool k7_create_card(K7HsmState *s, Error **errp)
 {
     const struct k7card_host host = {
@@ -537,9 +563,10 @@ static bool k7_create_card(K7HsmState *s, Error **errp)
         .thread_stop = k7_thread_stop,
         .log = k7_log,
     };
-    struct k7card_property properties[2 + K7_SENSORS];
+    struct k7card_property properties[5 + K7_SENSORS];
     size_t count = 0;
     unsigned sensor;
+    char root_key_hex[2 * K7_ROOT_KEY_SIZE + 1];
     char reason[K7_TEXT_SIZE] = "";
 
     if (s->store) {
@@ -548,12 +575,25 @@ static bool k7_create_card(K7HsmState *s, Error **errp)
     if (s->esn) {
         properties[count++] = (struct k7card_property){ "esn", s->esn };
     }
+    if (s->counter) {
+        properties[count++] = (struct k7card_property){ "counter", s->counter };
+    }
+    if (s->root_key) {
+        properties[count++] = (struct k7card_property){ "root-key", s->root_key };
+    }
+    if (s->root_key_secret) {
+        if (!k7_look_up_root_key(s->root_key_secret, root_key_hex, errp)) {
+            return false;
+        }
+        properties[count++] = (struct k7card_property){ "root-key-hex", root_key_hex };
+    }
     for (sensor = 0; sensor < K7_SENSORS; sensor++) {
         if (s->initial_sensors[sensor]) {
             properties[count++] = (struct k7card_property){ k7_sensors[sensor], s->initial_sensors[sensor] };
         }
     }
     s->card = k7card_create(&host, properties, count, reason, sizeof(reason));
+    explicit_bzero(root_key_hex, sizeof(root_key_hex));
     if (!s->card) {
         error_setg(errp, "cannot make the card: %s", reason);
     }
@@ -707,6 +747,9 @@ static void k7_instance_finalize(Object *obj)
 static K7_CONST Property k7_properties[] = {
     DEFINE_PROP_STRING("store", K7HsmState, store),
     DEFINE_PROP_STRING("esn", K7HsmState, esn),
+    DEFINE_PROP_STRING("root-key", K7HsmState, root_key),
+    DEFINE_PROP_STRING("root-key-secret", K7HsmState, root_key_secret),
+    DEFINE_PROP_STRING("counter", K7HsmState, counter),
     DEFINE_PROP_UINT32("vectors", K7HsmState, vectors, K7CARD_VECTORS),
     DEFINE_PROP_BOOL("msix", K7HsmState, msix, true),
     DEFINE_PROP_BOOL("msi", K7HsmState, msi, true),

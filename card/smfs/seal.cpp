@@ -8,9 +8,6 @@
 namespace k7::card {
 namespace {
 
-constexpr std::size_t kNonceSize = 12;
-constexpr std::size_t kTagSize = 16;
-
 struct FreeContext {
     void operator()(EVP_CIPHER_CTX *context) const { EVP_CIPHER_CTX_free(context); }
 };
@@ -29,10 +26,11 @@ void check(int result) {
 }
 
 // direction: 1 encrypts, 0 decrypts
-Context begin(int direction, const SmfsKey &key, std::span<const std::byte> nonce, const SealPlace &place) {
+Context begin(int direction, const SecretKey &key, std::span<const std::byte> nonce, const SealPlace &place) {
     Context context(EVP_CIPHER_CTX_new());
     check(context != nullptr);
-    check(EVP_CipherInit_ex(context.get(), EVP_aes_256_gcm(), nullptr, raw(key.data()), raw(nonce.data()), direction));
+    check(EVP_CipherInit_ex(context.get(), EVP_aes_256_gcm(), nullptr, raw(key.bytes.data()), raw(nonce.data()),
+                            direction));
     int length = 0;
     const auto place_bytes = std::as_bytes(std::span(&place, 1));
     check(EVP_CipherUpdate(context.get(), nullptr, &length, raw(place_bytes.data()),
@@ -42,33 +40,34 @@ Context begin(int direction, const SmfsKey &key, std::span<const std::byte> nonc
 
 } // namespace
 
-Bytes seal(const SmfsKey &key, const SealPlace &place, std::span<const std::byte> plain) {
-    Bytes sealed(kNonceSize + plain.size() + kTagSize);
-    const auto nonce = std::span(sealed).first(kNonceSize);
-    check(RAND_bytes(raw(nonce.data()), kNonceSize));
+Bytes seal(const SecretKey &key, const SealPlace &place, std::span<const std::byte> plain) {
+    Bytes sealed(kSealOverhead + plain.size());
+    const auto nonce = std::span(sealed).first(kSealNonce);
+    check(RAND_bytes(raw(nonce.data()), kSealNonce));
     const Context context = begin(1, key, nonce, place);
     int length = 0;
-    std::byte *cipher = sealed.data() + kNonceSize;
+    std::byte *cipher = sealed.data() + kSealNonce;
     check(EVP_CipherUpdate(context.get(), raw(cipher), &length, raw(plain.data()), static_cast<int>(plain.size())));
     check(EVP_CipherFinal_ex(context.get(), raw(cipher) + length, &length));
-    check(EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_GCM_GET_TAG, kTagSize, sealed.data() + sealed.size() - kTagSize));
+    check(EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_GCM_GET_TAG, kSealTag, sealed.data() + sealed.size() - kSealTag));
     return sealed;
 }
 
-Bytes unseal(const SmfsKey &key, const SealPlace &place, std::span<const std::byte> sealed) {
-    if (sealed.size() < kNonceSize + kTagSize)
-        throw StoreError("a piece of the SMFS is missing or cut short");
-    const Context context = begin(0, key, sealed.first(kNonceSize), place);
-    const auto cipher = sealed.subspan(kNonceSize, sealed.size() - kNonceSize - kTagSize);
-    Bytes tag(sealed.end() - kTagSize, sealed.end());
-    Bytes plain(cipher.size());
+bool unseal(const SecretKey &key, const SealPlace &place, std::span<const std::byte> sealed,
+            std::span<std::byte> plain) {
+    if (sealed.size() != plain.size() + kSealOverhead)
+        return false;
+    const Context context = begin(0, key, sealed.first(kSealNonce), place);
+    const auto cipher = sealed.subspan(kSealNonce, plain.size());
+    Bytes tag(sealed.end() - kSealTag, sealed.end());
     int length = 0;
     check(EVP_CipherUpdate(context.get(), raw(plain.data()), &length, raw(cipher.data()),
                            static_cast<int>(cipher.size())));
-    check(EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_GCM_SET_TAG, kTagSize, tag.data()));
-    if (EVP_CipherFinal_ex(context.get(), raw(plain.data()) + length, &length) != 1)
-        throw StoreError("a piece of the SMFS was changed or moved");
-    return plain;
+    check(EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_GCM_SET_TAG, kSealTag, tag.data()));
+    if (EVP_CipherFinal_ex(context.get(), raw(plain.data()) + length, &length) == 1)
+        return true;
+    OPENSSL_cleanse(plain.data(), plain.size());
+    return false;
 }
 
 } // namespace k7::card

@@ -7,24 +7,31 @@
 #include <cstdint>
 #include <span>
 
-#include "card/store/store.hpp"
+#include "card/smfs/keys.hpp"
 
 namespace k7::card {
 
 /// Where a sealed piece belongs; authenticated with it.
 struct SealPlace {
-    static constexpr std::uint32_t kRecord = 0xffffffff; ///< position of a node's record; else the chunk's number
+    static constexpr std::uint32_t kRoot = 0xffffffff; ///< position of the root, node 0
+    static constexpr std::uint32_t kKey = 0xfffffffe;  ///< position of the generation's own key, node 0
 
-    std::int64_t node;
-    std::uint32_t generation;
-    std::uint32_t position;
+    std::int64_t node;        ///< a file's number; 0: the table of nodes
+    std::uint32_t generation; ///< of erasing
+    std::uint32_t position;   ///< block of the file or table
 };
 static_assert(sizeof(SealPlace) == 16, "no padding: the bytes are authenticated");
 
-/// @return nonce, ciphertext, tag
-[[nodiscard]] Bytes seal(const SmfsKey &key, const SealPlace &place, std::span<const std::byte> plain);
+constexpr std::size_t kSealNonce = 12;
+constexpr std::size_t kSealTag = 16;
+constexpr std::size_t kSealOverhead = kSealNonce + kSealTag;
 
-/// @throws StoreError when @p sealed is not what seal() made for this place and key
-[[nodiscard]] Bytes unseal(const SmfsKey &key, const SealPlace &place, std::span<const std::byte> sealed);
+/// @return nonce, ciphertext, tag
+[[nodiscard]] Bytes seal(const SecretKey &key, const SealPlace &place, std::span<const std::byte> plain);
+
+/// @param plain receives the content; wiped when the piece is refused
+/// @return whether @p sealed is what seal() made for this place, key and size
+[[nodiscard]] bool unseal(const SecretKey &key, const SealPlace &place, std::span<const std::byte> sealed,
+                          std::span<std::byte> plain);
 
 } // namespace k7::card

@@ -2,24 +2,15 @@
 #include "card/smfs/smfs.hpp"
 
 #include <algorithm>
-#include <cstring>
+#include <cstdio>
 #include <openssl/crypto.h>
 
 #include "card/smfs/pattern.hpp"
-#include "card/smfs/seal.hpp"
 
 namespace k7::card {
 namespace {
 
-/// What a sealed record holds.
-struct Record {
-    std::int64_t parent;
-    std::uint32_t fm_id;
-    std::uint32_t kind;
-    std::uint32_t size;
-    char name[20];
-};
-static_assert(sizeof(Record) == 40);
+using Block = std::array<std::byte, Smfs::kBlock>;
 
 void check_name(std::string_view name) {
     if (name.empty() || name.find('/') != std::string_view::npos)
@@ -28,33 +19,50 @@ void check_name(std::string_view name) {
         throw SmfsError{K7_FM_SMFS_NAME_TOO_LONG};
 }
 
-/// Run a change of the store; what the store refuses for lack of room becomes the FM's error.
-template <class Change>
-auto with_room(Change &&change) {
-    try {
-        return change();
-    } catch (const StoreError &) {
-        throw;
-    } catch (const Error &error) {
-        throw SmfsError{error.status() == K7_ST_STORE_FULL ? std::uint32_t{K7_FM_SMFS_MEMORY}
-                                                           : std::uint32_t{K7_FM_SMFS_ERROR}};
-    }
+/// Take "/shared" off the front. @return whether the path leads into the shared tree, or is its root
+bool enter_shared(std::string_view &path) {
+    if (!path.starts_with(Smfs::kShared) || (path.size() > Smfs::kShared.size() && path[Smfs::kShared.size()] != '/'))
+        return false;
+    path.remove_prefix(Smfs::kShared.size());
+    if (path.empty())
+        path = "/";
+    return true;
 }
 
-void wipe(Bytes &bytes) {
-    OPENSSL_cleanse(bytes.data(), bytes.size());
+std::string hex(std::uint32_t fm_id) {
+    std::array<char, 9> text{};
+    std::snprintf(text.data(), text.size(), "%04x", fm_id);
+    return text.data();
 }
+
+/// Whatever happens: a block's plain content does not stay on the stack.
+class WipeLater {
+  public:
+    explicit WipeLater(Block &block) : block_(block) {}
+    ~WipeLater() { OPENSSL_cleanse(block_.data(), block_.size()); }
+    WipeLater(const WipeLater &) = delete;
+    WipeLater &operator=(const WipeLater &) = delete;
+
+  private:
+    Block &block_;
+};
 
 } // namespace
+
+SmfsFileDamage::SmfsFileDamage(std::uint32_t fm_id, std::int64_t file)
+    : Error(K7_ST_STORE_ERROR, "SMFS file " + std::to_string(file) + " of " +
+                                   (fm_id == 0 ? "a shared tree" : "FM " + hex(fm_id)) +
+                                   " is damaged or of another time: let the FM delete it, or " + SmfsDamage::kRemedy) {}
 
 Smfs::~Smfs() {
     forget();
 }
 
 void Smfs::forget() {
-    OPENSSL_cleanse(key_.data(), key_.size());
+    vault_.close();
     nodes_.clear();
     places_.clear();
+    slots_.clear();
     used_ = 0;
     active_ = false;
 }
@@ -62,48 +70,34 @@ void Smfs::forget() {
 void Smfs::activate() {
     if (active_)
         return;
-    key_ = store_.smfs_key();
-    generation_ = store_.smfs_totals().generation;
-    for (const SmfsNode &stored : store_.smfs_nodes())
-        insert(stored.id, unseal_record(stored));
-    active_ = true;
+    try {
+        vault_.open();
+        load_table();
+        for (auto &[id, node] : nodes_)
+            node.damaged = sum_of(id, node.size) != node.sum;
+        active_ = true;
+    } catch (const SmfsDamage &damage) {
+        deactivate(damage);
+        throw;
+    }
 }
 
-void Smfs::insert(std::int64_t id, Node node) {
+void Smfs::deactivate(const SmfsDamage &damage) {
+    forget();
+    vault_.close_damaged(damage);
+}
+
+void Smfs::insert(std::int64_t id, const Node &node) {
     used_ += node.size;
-    places_[{node.fm_id, node.parent, node.name}] = id;
-    nodes_[id] = std::move(node);
-}
-
-Bytes Smfs::seal_record(std::int64_t id, const Node &node) const {
-    Record record{.parent = node.parent,
-                  .fm_id = node.fm_id,
-                  .kind = static_cast<std::uint32_t>(node.kind),
-                  .size = node.size,
-                  .name = {}};
-    std::copy(node.name.begin(), node.name.end(), record.name);
-    return seal(key_, {id, generation_, SealPlace::kRecord}, std::as_bytes(std::span(&record, 1)));
-}
-
-Smfs::Node Smfs::unseal_record(const SmfsNode &stored) const {
-    const Bytes plain = unseal(key_, {stored.id, generation_, SealPlace::kRecord}, stored.record);
-    Record record{};
-    if (plain.size() != sizeof(record))
-        throw StoreError("a record of the SMFS has the wrong size");
-    std::memcpy(&record, plain.data(), sizeof(record));
-    if (record.kind != static_cast<std::uint32_t>(stored.kind) || record.size != stored.size)
-        throw StoreError("a record of the SMFS does not fit its node");
-    return {.fm_id = record.fm_id,
-            .kind = stored.kind,
-            .size = record.size,
-            .parent = record.parent,
-            .name = std::string(record.name, ::strnlen(record.name, sizeof(record.name)))};
+    slots_.at(node.slot) = id;
+    places_[{node.owner, node.parent, node.name}] = id;
+    nodes_[id] = node;
 }
 
 // ---- Paths ----------------------------------------------------------------------------------------------------------
 
-std::int64_t Smfs::lookup(std::uint32_t fm_id, std::int64_t parent, std::string_view name) const {
-    const auto found = places_.find({fm_id, parent, std::string(name)});
+std::int64_t Smfs::lookup(const SmfsOwner &owner, std::int64_t parent, std::string_view name) const {
+    const auto found = places_.find({owner, parent, SmfsName(name)});
     return found == places_.end() ? kMissing : found->second;
 }
 
@@ -111,175 +105,204 @@ bool Smfs::is_directory(std::int64_t node) const {
     return node == kRoot || nodes_.at(node).kind == SmfsKind::Directory;
 }
 
-Smfs::Resolved Smfs::resolve(std::uint32_t fm_id, std::string_view path) const {
+Smfs::Resolved Smfs::resolve(const SmfsOwner &owner, std::string_view path) const {
     if (!active_)
         throw SmfsError{K7_FM_SMFS_NOT_INITED};
     if (path.size() > K7_FM_SMFS_PATH_MAX)
         throw SmfsError{K7_FM_SMFS_NAME_TOO_LONG};
     if (path.empty() || path.front() != '/')
         throw SmfsError{K7_FM_SMFS_PARAMETER};
-    std::int64_t parent = kRoot;
+    Resolved resolved{.owner = owner};
+    if (enter_shared(path))
+        resolved.owner.fm_id = 0;
     path.remove_prefix(1);
     for (std::size_t slash = path.find('/'); slash != std::string_view::npos; slash = path.find('/')) {
         check_name(path.substr(0, slash));
-        parent = lookup(fm_id, parent, path.substr(0, slash));
-        if (parent == kMissing)
+        resolved.parent = lookup(resolved.owner, resolved.parent, path.substr(0, slash));
+        if (resolved.parent == kMissing)
             throw SmfsError{K7_FM_SMFS_NOT_FOUND};
-        if (!is_directory(parent))
+        if (!is_directory(resolved.parent))
             throw SmfsError{K7_FM_SMFS_FILE_TYPE};
         path.remove_prefix(slash + 1);
     }
     check_name(path);
-    return {parent, std::string(path), lookup(fm_id, parent, path)};
+    resolved.name = SmfsName(path);
+    resolved.node = lookup(resolved.owner, resolved.parent, path);
+    return resolved;
 }
 
-std::int64_t Smfs::existing(std::uint32_t fm_id, std::string_view path) const {
+Smfs::Resolved Smfs::existing(const SmfsOwner &owner, std::string_view path) const {
     if (active_ && path == "/")
-        return kRoot;
-    const Resolved resolved = resolve(fm_id, path);
+        return {.owner = owner, .node = kRoot};
+    if (active_ && path == kShared)
+        return {.owner = {0, owner.signer}, .node = kRoot};
+    Resolved resolved = resolve(owner, path);
     if (resolved.node == kMissing)
         throw SmfsError{K7_FM_SMFS_NOT_FOUND};
-    return resolved.node;
+    return resolved;
 }
 
-std::uint32_t Smfs::entries(std::uint32_t fm_id, std::int64_t directory) const {
+std::uint32_t Smfs::entries(const SmfsOwner &owner, std::int64_t directory) const {
     return static_cast<std::uint32_t>(std::count_if(nodes_.begin(), nodes_.end(), [&](const auto &entry) {
-        return entry.second.fm_id == fm_id && entry.second.parent == directory;
+        return entry.second.parent == directory && entry.second.owner == owner;
     }));
 }
 
 // ---- Files and directories ------------------------------------------------------------------------------------------
 
-std::vector<Bytes> Smfs::zero_chunks(std::int64_t id, std::uint32_t size) const {
-    std::vector<Bytes> chunks;
-    for (std::uint32_t at = 0; at < size; at += kChunk) {
-        const Bytes zeros(std::min(kChunk, size - at));
-        chunks.push_back(seal(key_, {id, generation_, at / kChunk}, zeros));
-    }
-    return chunks;
+void Smfs::check_room(const SmfsOwner &owner, std::uint32_t size) const {
+    const auto owned = std::count_if(nodes_.begin(), nodes_.end(),
+                                     [&owner](const auto &entry) { return entry.second.owner == owner; });
+    if (size > free_bytes(owner) || nodes_.size() >= kNodesMax || static_cast<std::size_t>(owned) >= kOwnerNodes)
+        throw SmfsError{K7_FM_SMFS_MEMORY};
 }
 
-void Smfs::create(std::uint32_t fm_id, std::string_view path, SmfsKind kind, std::uint32_t size) {
-    const Resolved resolved = resolve(fm_id, path);
+void Smfs::create(const SmfsOwner &owner, std::string_view path, SmfsKind kind, std::uint32_t size) {
+    if (active_ && path == kShared)
+        throw SmfsError{K7_FM_SMFS_EXIST};
+    const Resolved resolved = resolve(owner, path);
     if (resolved.node != kMissing)
         throw SmfsError{K7_FM_SMFS_EXIST};
-    if (size > free_bytes() || nodes_.size() >= kNodesMax)
-        throw SmfsError{K7_FM_SMFS_MEMORY};
-    Node node{.fm_id = fm_id, .kind = kind, .size = size, .parent = resolved.parent, .name = resolved.name};
-    const std::int64_t id = with_room([&] {
-        return store_.smfs_create(kind, size, [&](std::int64_t new_id) {
-            return std::pair(seal_record(new_id, node), zero_chunks(new_id, size));
-        });
-    });
-    insert(id, std::move(node));
+    check_room(resolved.owner, size);
+    Node node{.owner = resolved.owner,
+              .kind = kind,
+              .size = size,
+              .parent = resolved.parent,
+              .name = resolved.name,
+              .slot = free_slot()};
+    const std::int64_t id = vault_.take_node_number();
+    std::vector<SmfsVault::Sealed> blocks;
+    static constexpr Block kZeros{};
+    for (std::uint32_t position = 0; position < smfs_blocks(size); ++position) {
+        blocks.push_back(vault_.seal_block({id, position}, kZeros));
+        node.sum = SmfsVault::sum(node.sum, blocks.back().tag);
+    }
+    commit(std::move(blocks), {}, node.slot, id, &node);
+    insert(id, node);
 }
 
-std::int64_t Smfs::find_file(std::uint32_t fm_id, std::string_view path) const {
-    const std::int64_t node = existing(fm_id, path);
+std::int64_t Smfs::find_file(const SmfsOwner &owner, std::string_view path) const {
+    const std::int64_t node = existing(owner, path).node;
     if (is_directory(node))
         throw SmfsError{K7_FM_SMFS_FILE_TYPE};
     return node;
 }
 
-void Smfs::check_range(std::int64_t file, std::uint32_t offset, std::size_t length) const {
+const Smfs::Node &Smfs::file_at(std::int64_t file, std::uint32_t offset, std::size_t length) const {
+    if (!active_)
+        throw SmfsError{K7_FM_SMFS_NOT_INITED};
     const auto found = nodes_.find(file);
     if (found == nodes_.end() || offset > found->second.size || length > found->second.size - offset)
         throw SmfsError{K7_FM_SMFS_PARAMETER};
+    return found->second;
 }
 
-void Smfs::read(std::int64_t id, std::uint32_t offset, std::span<std::byte> bytes) {
-    check_range(id, offset, bytes.size());
+void Smfs::read_block(std::int64_t file, std::uint32_t position, std::span<std::byte, kBlock> plain) {
+    const Node &node = nodes_.at(file);
+    if (node.damaged || !vault_.read({file, position}, plain))
+        throw SmfsFileDamage(node.owner.fm_id, file);
+}
+
+void Smfs::read(std::int64_t file, std::uint32_t offset, std::span<std::byte> bytes) {
+    [[maybe_unused]] const Node &node = file_at(file, offset, bytes.size());
+    Block plain;
+    const WipeLater wipe(plain);
     while (!bytes.empty()) {
-        const std::uint32_t index = offset / kChunk;
-        Bytes plain = unseal(key_, {id, generation_, index}, store_.smfs_chunk(id, index));
-        const std::size_t count = std::min<std::size_t>(bytes.size(), kChunk - offset % kChunk);
-        std::copy_n(plain.begin() + offset % kChunk, count, bytes.begin());
-        wipe(plain);
+        read_block(file, offset / kBlock, plain);
+        const std::size_t count = std::min<std::size_t>(bytes.size(), kBlock - offset % kBlock);
+        std::copy_n(plain.begin() + offset % kBlock, count, bytes.begin());
         bytes = bytes.subspan(count);
         offset += static_cast<std::uint32_t>(count);
     }
 }
 
-void Smfs::write(std::int64_t id, std::uint32_t offset, std::span<const std::byte> bytes) {
-    check_range(id, offset, bytes.size());
-    const std::uint32_t first = offset / kChunk;
-    std::vector<Bytes> chunks;
+void Smfs::write(std::int64_t file, std::uint32_t offset, std::span<const std::byte> bytes) {
+    Node node = file_at(file, offset, bytes.size());
+    std::vector<SmfsVault::Sealed> blocks;
+    Block plain;
+    const WipeLater wipe(plain);
     while (!bytes.empty()) {
-        const std::uint32_t index = offset / kChunk;
-        const SealPlace place{id, generation_, index};
-        Bytes plain = unseal(key_, place, store_.smfs_chunk(id, index));
-        const std::size_t count = std::min<std::size_t>(bytes.size(), kChunk - offset % kChunk);
-        std::copy_n(bytes.begin(), count, plain.begin() + offset % kChunk);
-        chunks.push_back(seal(key_, place, plain));
-        wipe(plain);
+        const std::uint32_t position = offset / kBlock;
+        const std::size_t count = std::min<std::size_t>(bytes.size(), kBlock - offset % kBlock);
+        read_block(file, position, plain);
+        std::copy_n(bytes.begin(), count, plain.begin() + offset % kBlock);
+        blocks.push_back(vault_.seal_block({file, position}, plain));
+        node.sum = SmfsVault::sum(node.sum, SmfsVault::sum(vault_.tag({file, position}), blocks.back().tag));
         bytes = bytes.subspan(count);
         offset += static_cast<std::uint32_t>(count);
     }
-    with_room([&] { store_.smfs_set_chunks(id, first, chunks); });
+    if (blocks.empty())
+        return;
+    commit(std::move(blocks), {}, node.slot, file, &node);
+    nodes_[file] = node;
 }
 
-std::int64_t Smfs::find_deletable(std::uint32_t fm_id, std::string_view path) const {
-    const std::int64_t node = existing(fm_id, path);
-    if (node == kRoot)
+void Smfs::remove(const SmfsOwner &owner, std::string_view path) {
+    const Resolved resolved = existing(owner, path);
+    const std::int64_t id = resolved.node;
+    if (id == kRoot)
         throw SmfsError{K7_FM_SMFS_ACCESS};
-    if (is_directory(node) && entries(fm_id, node) != 0)
+    if (holds_.contains(id) || (is_directory(id) && entries(resolved.owner, id) != 0))
         throw SmfsError{K7_FM_SMFS_BUSY};
-    return node;
-}
-
-void Smfs::remove(std::int64_t id) {
-    with_room([&] { store_.smfs_delete(id); });
-    const Node &node = nodes_.at(id);
+    const Node node = nodes_.at(id);
+    std::vector<SmfsVault::Place> removed;
+    for (std::uint32_t position = 0; position < smfs_blocks(node.size); ++position)
+        removed.push_back({id, position});
+    commit({}, removed, node.slot, id, nullptr);
     used_ -= node.size;
-    places_.erase({node.fm_id, node.parent, node.name});
+    slots_[node.slot] = 0;
+    places_.erase({node.owner, node.parent, node.name});
     nodes_.erase(id);
 }
 
-void Smfs::rename(std::uint32_t fm_id, std::string_view path, std::string_view new_name) {
-    const std::int64_t id = existing(fm_id, path);
-    if (id == kRoot)
+void Smfs::rename(const SmfsOwner &owner, std::string_view path, std::string_view new_name) {
+    const Resolved resolved = existing(owner, path);
+    if (resolved.node == kRoot)
         throw SmfsError{K7_FM_SMFS_ACCESS};
     check_name(new_name);
-    Node &node = nodes_.at(id);
-    if (lookup(fm_id, node.parent, new_name) != kMissing)
+    Node node = nodes_.at(resolved.node);
+    const bool hides_shared = node.owner.fm_id != 0 && node.parent == kRoot && new_name == kShared.substr(1);
+    if (hides_shared || lookup(node.owner, node.parent, new_name) != kMissing)
         throw SmfsError{K7_FM_SMFS_EXIST};
-    Node renamed = node;
-    renamed.name = new_name;
-    with_room([&] { store_.smfs_set_record(id, seal_record(id, renamed)); });
-    places_.erase({node.fm_id, node.parent, node.name});
-    places_[{node.fm_id, node.parent, renamed.name}] = id;
-    node = std::move(renamed);
+    const SmfsName old_name = node.name;
+    node.name = SmfsName(new_name);
+    commit({}, {}, node.slot, resolved.node, &node);
+    places_.erase({node.owner, node.parent, old_name});
+    places_[{node.owner, node.parent, node.name}] = resolved.node;
+    nodes_[resolved.node] = node;
 }
 
 Smfs::Attributes Smfs::attributes(std::int64_t id) const {
-    const auto found = nodes_.find(id);
-    if (found == nodes_.end())
-        throw SmfsError{K7_FM_SMFS_PARAMETER};
-    const Node &node = found->second;
-    return {is_directory(id) ? entries(node.fm_id, id) : node.size, is_directory(id)};
+    const Node &node = file_at(id, 0, 0);
+    return {is_directory(id) ? entries(node.owner, id) : node.size, is_directory(id)};
 }
 
-Smfs::Attributes Smfs::attributes(std::uint32_t fm_id, std::string_view path) const {
-    const std::int64_t id = existing(fm_id, path);
-    return id == kRoot ? Attributes{entries(fm_id, kRoot), true} : attributes(id);
+Smfs::Attributes Smfs::attributes(const SmfsOwner &owner, std::string_view path) const {
+    const Resolved resolved = existing(owner, path);
+    return resolved.node == kRoot ? Attributes{entries(resolved.owner, kRoot), true} : attributes(resolved.node);
 }
 
-std::vector<std::string> Smfs::names(std::uint32_t fm_id, std::string_view directory, std::string_view pattern) const {
-    const std::int64_t parent = existing(fm_id, directory);
-    if (!is_directory(parent))
+std::vector<SmfsName> Smfs::names(const SmfsOwner &owner, std::string_view directory, std::string_view pattern) const {
+    const Resolved parent = existing(owner, directory);
+    if (!is_directory(parent.node))
         throw SmfsError{K7_FM_SMFS_FILE_TYPE};
-    std::vector<std::string> names;
+    std::vector<SmfsName> names;
     for (const auto &[id, node] : nodes_)
-        if (node.fm_id == fm_id && node.parent == parent && matches(pattern, node.name))
+        if (node.parent == parent.node && node.owner == parent.owner && matches(pattern, node.name.view()))
             names.push_back(node.name);
     std::sort(names.begin(), names.end());
     return names;
 }
 
-std::uint32_t Smfs::free_bytes() const {
+std::uint32_t Smfs::free_bytes(const SmfsOwner &owner) const {
     if (!active_)
         throw SmfsError{K7_FM_SMFS_NOT_INITED};
-    return static_cast<std::uint32_t>(store_.smfs_capacity() - std::min(used_, store_.smfs_capacity()));
+    std::uint64_t owned = 0;
+    for (const auto &[id, node] : nodes_)
+        if (node.owner == owner)
+            owned += node.size;
+    return static_cast<std::uint32_t>(
+        std::min(capacity_ - std::min(used_, capacity_), quota_ - std::min(owned, quota_)));
 }
 
 } // namespace k7::card

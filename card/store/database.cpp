@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "card/store/database.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
+#include <openssl/crypto.h>
 #include <sqlite3.h>
 #include <unistd.h>
 
@@ -21,6 +23,36 @@ void check(sqlite3 *handle, int result) {
     if (result != SQLITE_OK)
         fail(handle);
 }
+
+// SQLite's memory has held the SMFS's key. It is wiped when SQLite gives it back, which can only be arranged for a
+// whole process, and only before SQLite is used in it. (Hence the library stays in memory once it is loaded:
+// card/build.mk.)
+sqlite3_mem_methods real_memory;
+
+void wipe_and_free(void *memory) {
+    OPENSSL_cleanse(memory, static_cast<std::size_t>(real_memory.xSize(memory)));
+    real_memory.xFree(memory);
+}
+
+void *resize_and_wipe(void *memory, int size) {
+    void *const resized = real_memory.xMalloc(size);
+    if (!resized)
+        return nullptr;
+    std::memcpy(resized, memory, static_cast<std::size_t>(std::min(size, real_memory.xSize(memory))));
+    wipe_and_free(memory);
+    return resized;
+}
+
+bool wipe_memory_of_sqlite() {
+    if (sqlite3_config(SQLITE_CONFIG_GETMALLOC, &real_memory) != SQLITE_OK)
+        return false;
+    sqlite3_mem_methods wiping = real_memory;
+    wiping.xFree = wipe_and_free;
+    wiping.xRealloc = resize_and_wipe;
+    return sqlite3_config(SQLITE_CONFIG_MALLOC, &wiping) == SQLITE_OK;
+}
+
+[[maybe_unused]] const bool memory_is_wiped = wipe_memory_of_sqlite();
 
 // The store holds a key, so nobody else may read the file, from its first moment on. SQLite gives its journal the same
 // mode.
@@ -66,8 +98,10 @@ bool Statement::step() {
     const int result = sqlite3_step(statement_.get());
     if (result == SQLITE_ROW)
         return true;
-    if (result != SQLITE_DONE)
+    if (result != SQLITE_DONE) {
+        sqlite3_reset(statement_.get()); // else a statement that is kept would hold up the rollback
         fail(database_);
+    }
     return false;
 }
 
@@ -81,10 +115,19 @@ std::string Statement::text(int column) const {
     return text ? std::string(text, static_cast<std::size_t>(size)) : std::string();
 }
 
-Bytes Statement::blob(int column) const {
+std::span<const std::byte> Statement::blob_view(int column) const {
     const auto *bytes = static_cast<const std::byte *>(sqlite3_column_blob(statement_.get(), column));
-    const int size = sqlite3_column_bytes(statement_.get(), column);
-    return bytes ? Bytes(bytes, bytes + size) : Bytes();
+    return {bytes, bytes ? static_cast<std::size_t>(sqlite3_column_bytes(statement_.get(), column)) : 0};
+}
+
+Bytes Statement::blob(int column) const {
+    const auto bytes = blob_view(column);
+    return {bytes.begin(), bytes.end()};
+}
+
+void Statement::reset() {
+    sqlite3_reset(statement_.get());
+    sqlite3_clear_bindings(statement_.get());
 }
 
 Database::Database(const std::string &path) {

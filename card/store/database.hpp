@@ -44,16 +44,21 @@ class Statement {
 
     /// Go to the next row. @return false at the end. @throws Error K7_ST_STORE_FULL, StoreError
     bool step();
-    /// For statements without rows.
+    /// For statements without rows; afterwards it can be used again.
     void run() {
         while (step()) {
         }
+        reset();
     }
+    /// Let go of the row and the parameters, to be used again.
+    void reset();
 
     [[nodiscard]] std::int64_t integer(int column) const;
     [[nodiscard]] std::uint32_t word(int column) const { return static_cast<std::uint32_t>(integer(column)); }
     [[nodiscard]] std::string text(int column) const;
     [[nodiscard]] Bytes blob(int column) const;
+    /// Valid until the next step().
+    [[nodiscard]] std::span<const std::byte> blob_view(int column) const;
 
   private:
     struct Finalize {

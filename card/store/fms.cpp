@@ -8,7 +8,7 @@ namespace k7::card {
 namespace {
 
 constexpr std::string_view kFmColumns =
-    "SELECT fm_id, envelope, image_size, memory_size, load_time, fingerprint, certificate";
+    "SELECT fm_id, envelope, image_size, memory_size, load_time, fingerprint, certificate, signer, binding";
 
 template <class T>
 void copy_blob(const Bytes &blob, T &to) {
@@ -24,6 +24,8 @@ StoredFm fm_of(const Statement &row) {
     fm.load_time = static_cast<std::uint64_t>(row.integer(4));
     copy_blob(row.blob(5), fm.fingerprint);
     fm.certificate = row.text(6);
+    copy_blob(row.blob(7), fm.signer);
+    copy_blob(row.blob(8), fm.binding);
     return fm;
 }
 
@@ -51,7 +53,7 @@ StoredFm Store::read_fm(std::uint32_t fm_id) {
     if (!row.step())
         throw Error(K7_ST_FM_NOT_FOUND, "no such FM in the store");
     StoredFm fm = fm_of(row);
-    fm.elf = row.blob(7);
+    fm.elf = row.blob(9);
     return fm;
 }
 
@@ -65,7 +67,7 @@ FmTotals Store::fm_totals() {
 void Store::put_fm(const StoredFm &fm, const StoredCertificate &certificate) {
     const std::scoped_lock lock(mutex_);
     Transaction transaction(database_);
-    database_.prepare("INSERT OR REPLACE INTO fm VALUES (?, ?, ?, ?, ?, ?, ?, ?)")
+    database_.prepare("INSERT OR REPLACE INTO fm VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
         .bind(0, fm.fm_id)
         .bind(1, std::as_bytes(std::span(&fm.envelope, 1)))
         .bind(2, fm.image_size)
@@ -73,7 +75,9 @@ void Store::put_fm(const StoredFm &fm, const StoredCertificate &certificate) {
         .bind(4, static_cast<std::int64_t>(fm.load_time))
         .bind(5, std::span<const std::byte>(fm.fingerprint))
         .bind(6, std::string_view(fm.certificate))
-        .bind(7, std::span<const std::byte>(fm.elf))
+        .bind(7, std::span<const std::byte>(fm.signer))
+        .bind(8, std::span<const std::byte>(fm.binding))
+        .bind(9, std::span<const std::byte>(fm.elf))
         .run();
     database_.prepare("INSERT OR IGNORE INTO certificate VALUES (?, ?)")
         .bind(0, std::string_view(certificate.label))

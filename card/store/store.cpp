@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <openssl/crypto.h>
 #include <openssl/rand.h>
 #include <sqlite3.h>
 
@@ -13,7 +12,7 @@ namespace k7::card {
 namespace {
 
 constexpr std::int64_t kApplicationId = 0x4b374853; // "K7HS"
-constexpr std::int64_t kSchemaVersion = 1;
+constexpr std::int64_t kSchemaVersion = 2;
 constexpr std::uint64_t kPageSize = 4096;
 constexpr std::uint64_t kSmfsCapacity = 4 * 1024 * 1024;
 
@@ -22,15 +21,12 @@ constexpr const char *kSchema = R"sql(
 CREATE TABLE identity(name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE fm(fm_id INTEGER PRIMARY KEY, envelope BLOB NOT NULL, image_size INTEGER NOT NULL,
     memory_size INTEGER NOT NULL, load_time INTEGER NOT NULL, fingerprint BLOB NOT NULL, certificate TEXT NOT NULL,
-    elf BLOB NOT NULL);
+    signer BLOB NOT NULL, binding BLOB NOT NULL, elf BLOB NOT NULL);
 CREATE TABLE certificate(label TEXT PRIMARY KEY, der BLOB NOT NULL);
 CREATE TABLE fault_report(slot INTEGER PRIMARY KEY, sequence INTEGER NOT NULL, report BLOB NOT NULL);
-CREATE TABLE smfs(id INTEGER PRIMARY KEY CHECK (id = 1), generation INTEGER NOT NULL, key BLOB NOT NULL,
-    erasing INTEGER NOT NULL);
-CREATE TABLE smfs_node(id INTEGER PRIMARY KEY AUTOINCREMENT, kind INTEGER NOT NULL, size INTEGER NOT NULL,
-    record BLOB NOT NULL);
-CREATE TABLE smfs_chunk(node INTEGER NOT NULL, position INTEGER NOT NULL, sealed BLOB NOT NULL,
-    PRIMARY KEY (node, position)) WITHOUT ROWID;
+CREATE TABLE smfs(id INTEGER PRIMARY KEY CHECK (id = 1), generation INTEGER NOT NULL, wrapped INTEGER NOT NULL,
+    key BLOB NOT NULL, root BLOB NOT NULL, erasing INTEGER NOT NULL);
+CREATE TABLE smfs_block(id INTEGER PRIMARY KEY, sealed BLOB NOT NULL);
 )sql";
 
 void random_bytes(std::span<std::byte> bytes) {
@@ -96,10 +92,16 @@ void Store::check_schema() {
         throw StoreError("the file is a database, but not a card store");
     if (!empty && version != kSchemaVersion)
         throw StoreError("the store has schema version " + std::to_string(version) + ", this card knows " +
-                         std::to_string(kSchemaVersion));
+                         std::to_string(kSchemaVersion) +
+                         ": keep it for the version that made it, and name a new store");
     auto integrity = database_.prepare("PRAGMA quick_check(1)");
     if (!integrity.step() || integrity.text(0) != "ok")
         throw StoreError("the file is damaged: " + integrity.text(0));
+}
+
+Statement &Store::statement(const char *sql) {
+    const auto found = statements_.find(sql);
+    return found != statements_.end() ? found->second : statements_.emplace(sql, database_.prepare(sql)).first->second;
 }
 
 void Store::set_size_limit(std::uint64_t size_limit) {
@@ -119,10 +121,6 @@ void Store::create_schema(const std::string &esn) {
             .bind(0, slot)
             .bind(1, std::as_bytes(std::span(&no_report, 1)))
             .run();
-    SmfsKey key;
-    random_bytes(key);
-    database_.prepare("INSERT INTO smfs VALUES (1, 1, ?, 0)").bind(0, std::span<const std::byte>(key)).run();
-    OPENSSL_cleanse(key.data(), key.size());
     database_.execute("PRAGMA application_id = " + std::to_string(kApplicationId) +
                       "; PRAGMA user_version = " + std::to_string(kSchemaVersion));
     transaction.commit();

@@ -9,12 +9,15 @@
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <span>
 #include <string>
 #include <utility>
 #include <vector>
+
+#include <openssl/crypto.h>
 
 #include "card/store/database.hpp"
 #include "k7/fault_report.h"
@@ -30,8 +33,10 @@ struct StoredFm {
     std::uint32_t memory_size = 0;
     std::uint64_t load_time = 0;
     std::array<std::byte, K7_FM_FINGERPRINT_SIZE> fingerprint{};
-    std::string certificate; ///< label
-    Bytes elf;               ///< empty in lists
+    std::string certificate;            ///< label
+    std::array<std::byte, 32> signer{};  ///< SHA-256 of the certificate's public key
+    std::array<std::byte, 32> binding{}; ///< SmfsVault::bind_fm(): this card has loaded it
+    Bytes elf;                          ///< empty in lists
 };
 
 /// A certificate that may sign FMs for this card.
@@ -46,26 +51,27 @@ struct FmTotals {
     std::uint64_t bytes = 0;
 };
 
-/// Kinds of SMFS nodes, as numbers in the store.
-enum class SmfsKind : std::uint32_t { File = 1, Directory = 2 };
+/// The SMFS but for its blocks; what is in here, card/smfs knows.
+struct SmfsState {
+    std::uint32_t generation = 0; ///< raised by each erase
+    bool wrapped = false;         ///< key is sealed under the card's root key
+    Bytes key;
+    Bytes root; ///< sealed
+    ~SmfsState() { OPENSSL_cleanse(key.data(), key.size()); }
+};
 
-/// A file or directory of the SMFS. What it is called and whose it is, only the sealed record says.
-struct SmfsNode {
+/// A sealed piece of the SMFS. All are of one size, and the number is as good as random.
+struct SmfsBlock {
     std::int64_t id = 0;
-    SmfsKind kind = SmfsKind::File;
-    std::uint32_t size = 0;
-    Bytes record;
+    Bytes sealed;
 };
 
-struct SmfsTotals {
-    std::uint32_t generation = 0;
-    std::uint32_t files = 0;
-    std::uint32_t directories = 0;
-    std::uint64_t used = 0;
+/// What one transaction does.
+struct SmfsChange {
+    std::vector<SmfsBlock> put;
+    std::vector<std::int64_t> removed;
+    Bytes root;
 };
-
-constexpr std::size_t kSmfsKeySize = 32;
-using SmfsKey = std::array<std::byte, kSmfsKeySize>;
 
 /// Thread-safe; every function is one transaction. @throws Error K7_ST_STORE_FULL (nothing has changed), StoreError
 class Store {
@@ -99,31 +105,32 @@ class Store {
     [[nodiscard]] std::optional<k7_fault_report> fault_report(std::uint32_t sequence);
     [[nodiscard]] std::uint32_t last_fault_sequence();
 
-    // ---- SMFS (store/smfs_nodes.cpp) ----
-    [[nodiscard]] SmfsTotals smfs_totals();
+    // ---- SMFS (store/smfs_blocks.cpp) ----
     [[nodiscard]] std::uint64_t smfs_capacity() const { return smfs_capacity_; }
-    [[nodiscard]] SmfsKey smfs_key();
-    [[nodiscard]] std::vector<SmfsNode> smfs_nodes();
-    /// Sealing binds a node's id, so the id comes first: @p seal gets it and returns record and chunks.
-    using Seal = std::function<std::pair<Bytes, std::vector<Bytes>>(std::int64_t id)>;
-    std::int64_t smfs_create(SmfsKind kind, std::uint32_t size, const Seal &seal);
-    void smfs_set_record(std::int64_t id, std::span<const std::byte> record);
-    void smfs_delete(std::int64_t id);
-    [[nodiscard]] Bytes smfs_chunk(std::int64_t id, std::uint32_t index);
-    /// Replace chunks; all of them or none.
-    void smfs_set_chunks(std::int64_t id, std::uint32_t first, std::span<const Bytes> chunks);
-    /// Destroy the key, then the content, then every trace of it in the file.
-    void smfs_erase();
+    /// @return nothing in a new store
+    [[nodiscard]] std::optional<SmfsState> smfs_state();
+    void smfs_format(const SmfsState &state);
+    using SmfsVisitor = std::function<void(std::int64_t id, std::span<const std::byte> sealed)>;
+    void smfs_visit(const SmfsVisitor &visit);
+    /// @return empty when there is no such block
+    [[nodiscard]] Bytes smfs_block(std::int64_t id);
+    void smfs_commit(const SmfsChange &change);
+    /// Put @p fresh, with a new key, in the place of the old one, then remove the content and every trace of it.
+    void smfs_erase(const SmfsState &fresh);
 
   private:
     void open_file(const std::string &path);
     void check_schema();
     void create_schema(const std::string &esn);
     void set_size_limit(std::uint64_t size_limit);
+    void put_smfs_state(const SmfsState &state, bool erasing);
     void finish_smfs_erase();
+    /// The statement @p sql, compiled once. Its uses end with run() or reset().
+    Statement &statement(const char *sql);
 
     mutable std::mutex mutex_;
     Database database_;
+    std::map<const char *, Statement> statements_;
     std::string esn_;
     std::uint64_t smfs_capacity_ = 0;
 };

@@ -105,6 +105,9 @@ class HSM_EXPORT Card {
     FmReply call_fm(FmId id, ByteView request, std::chrono::milliseconds timeout = {});
     [[nodiscard]] std::vector<CertificateInfo> certificates() const;
     [[nodiscard]] SmfsInfo smfs_info() const;
+    /// Have the card read the whole SMFS and check every seal: some milliseconds for each MiB. Works in maintenance
+    /// mode, too. Needs CAP_SYS_ADMIN.
+    [[nodiscard]] SmfsCheck check_smfs() const;
     /// Make the SMFS usable for FMs. Needs CAP_SYS_ADMIN.
     void activate_smfs();
     /// @param count 1 .. info().payload_max bytes from the card's random generator

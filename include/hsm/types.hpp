@@ -169,6 +169,37 @@ struct SmfsInfo {
     std::uint32_t directories = 0;
     std::uint64_t used = 0;     ///< bytes
     std::uint64_t capacity = 0; ///< bytes
+    // What older cards do not tell is 0 or false.
+    bool damaged = false;        ///< not what was written, or of an older time: Card::check_smfs() says what
+    std::uint64_t quota = 0;     ///< bytes of files that one FM may have
+    std::uint64_t counter = 0;   ///< changes since the store was made
+    std::uint32_t nodes_max = 0; ///< files and directories that fit
+    bool has_root_key = false;   ///< sealed under a key outside of the store
+    bool has_counter = false;    ///< an old copy of the store is noticed
+};
+
+/// Something that Card::check_smfs() found. Numbers: include/k7/payload.h.
+struct SmfsFinding {
+    std::uint32_t kind = 0;  ///< enum k7_smfs_finding_kind
+    FmId fm;                 ///< of a file: whose it is; 0: of a tree that the FMs of one signer share
+    std::uint64_t file = 0;  ///< of a file: its number. Names are the FM's secret
+    std::uint32_t block = 0; ///< of a file: the first block that is damaged, as far as that is known
+};
+/// The finding in one line, what is wrong with what: "file 3 of FM a001: ..."
+HSM_EXPORT std::string to_string(const SmfsFinding &finding);
+/// What helps against it.
+HSM_EXPORT std::string remedy(const SmfsFinding &finding);
+
+/// Every block of the SMFS was read and its seal checked.
+struct SmfsCheck {
+    bool active = false;
+    std::uint32_t generation = 0;
+    std::uint32_t files = 0; ///< that were checked
+    std::uint32_t directories = 0;
+    std::uint64_t blocks = 0;          ///< of 4096 bytes
+    std::uint32_t found = 0;           ///< findings in all; 0: the SMFS is well
+    std::string reason;                ///< why nothing of it can be used; empty: it can
+    std::vector<SmfsFinding> findings; ///< as many as fit one reply
 };
 
 struct CertificateInfo {

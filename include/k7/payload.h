@@ -40,6 +40,7 @@ struct k7_identity {
 enum k7_smfs_state {
 	K7_SMFS_INACTIVE = 0,	/* holds content, not activated */
 	K7_SMFS_ACTIVE = 1,
+	K7_SMFS_DAMAGED = 2,	/* not what was written, or of an older time: the card's log says what */
 };
 
 /** struct k7_card_state - reply of K7_BOOT_STATE, 128 bytes */
@@ -149,7 +150,11 @@ struct k7_certificate_list {
 	struct k7_certificate_info certificates[];
 };
 
-/** SMFS_INFO replies struct k7_smfs_info, 32 bytes. SMFS_ACTIVATE: no payload. */
+/** What protects the SMFS besides its own key. */
+#define K7_SMFS_HAS_ROOT_KEY	(1u << 0)	/* sealed under a key outside of the store */
+#define K7_SMFS_HAS_COUNTER	(1u << 1)	/* an old copy of the store is noticed */
+
+/** SMFS_INFO replies struct k7_smfs_info, 64 bytes (32 in older firmware). SMFS_ACTIVATE: no payload. */
 struct k7_smfs_info {
 	__le32 state;		/* enum k7_smfs_state */
 	__le32 generation;
@@ -157,6 +162,44 @@ struct k7_smfs_info {
 	__le32 directories;
 	__le64 used;
 	__le64 capacity;
+	__le64 quota;		/* bytes of files that one FM may have */
+	__le64 counter;		/* changes of the SMFS since the store was made */
+	__le32 nodes_max;	/* files and directories that fit */
+	__le32 flags;		/* K7_SMFS_HAS_* */
+	__le32 reserved[2];
+};
+
+enum k7_smfs_finding_kind {
+	K7_SMFS_FINDING_ALL = 1,	/* root or table damaged, or an old copy: nothing can be read */
+	K7_SMFS_FINDING_FILE = 2,	/* a file is damaged, or blocks of it are of another time */
+	K7_SMFS_FINDING_STRAY = 3,	/* blocks that belong to nothing */
+};
+
+/** struct k7_smfs_finding - something that SMFS_CHECK found, 24 bytes */
+struct k7_smfs_finding {
+	__le32 kind;		/* enum k7_smfs_finding_kind */
+	__le32 fm_id;		/* FILE: whose, 0: of a tree that the FMs of a signer share */
+	__le64 file;		/* FILE: its number; names are the FM's secret */
+	__le32 block;		/* FILE: the first one that is damaged, as far as it is known */
+	__le32 reserved;
+};
+
+/** struct k7_smfs_check - reply of SMFS_CHECK: every block of the SMFS was read and its
+ * seal checked. Findings beyond the room of the reply are counted, not listed.
+ */
+struct k7_smfs_check {
+	__le32 state;		/* enum k7_smfs_state */
+	__le32 generation;
+	__le32 files;		/* that were checked */
+	__le32 directories;
+	__le64 blocks;		/* in the store, of 4096 bytes each */
+	__le64 counter;		/* as in struct k7_smfs_info */
+	__le32 flags;		/* K7_SMFS_HAS_* */
+	__le32 found;		/* findings in all */
+	__le32 listed;		/* findings that follow */
+	__le32 reserved;
+	char reason[144];	/* ALL: why, as text padded with 0 */
+	struct k7_smfs_finding findings[];
 };
 
 #endif /* K7_PAYLOAD_H */

@@ -162,6 +162,36 @@ void fm_load_data_1MiB(benchmark::State &state) {
     state.SetBytesProcessed(state.iterations() * kImage);
 }
 
+constexpr std::uint32_t kBenchKeeper = 0xa0fd;
+constexpr unsigned kAtOnce = 200; ///< accesses in one call, so that the call itself does not count
+
+/// @p word is what the FM `keeper` is told to do to a file of 4 KiB, again and again.
+void smfs_4KiB(benchmark::State &state, const std::string &word) {
+    const TemporaryDirectory directory; // in memory
+    OperationalCard card({{"store", directory.file("store")}});
+    card.load("keeper");
+    card.restart();
+    bool good = card.call(kBenchKeeper, "new /file 4096").result == 0;
+    const std::string request = word + " /file " + std::to_string(kAtOnce);
+    for (auto _ : state) {
+        const CommandReply reply = card.call(kBenchKeeper, request);
+        good = good && reply.status == K7_ST_OK && reply.result == 0;
+    }
+    if (!good)
+        state.SkipWithError("the FM could not do it");
+    state.SetItemsProcessed(state.iterations() * kAtOnce);
+}
+
+void smfs_write_4KiB(benchmark::State &state) {
+    smfs_4KiB(state, "write");
+}
+
+void smfs_read_4KiB(benchmark::State &state) {
+    smfs_4KiB(state, "read");
+}
+
+BENCHMARK(smfs_write_4KiB)->UseRealTime()->Unit(benchmark::kMillisecond);
+BENCHMARK(smfs_read_4KiB)->UseRealTime()->Unit(benchmark::kMillisecond);
 BENCHMARK(nop)->UseRealTime();
 BENCHMARK(nop_batch_32)->UseRealTime();
 BENCHMARK(get_random_32)->UseRealTime();

@@ -258,7 +258,8 @@ void test_request(Context &context) {
 namespace {
 
 constexpr std::array kAdminCommands = {K7_CMD_FM_LOAD_BEGIN, K7_CMD_FM_LOAD_DATA, K7_CMD_FM_LOAD_COMMIT,
-                                       K7_CMD_FM_LOAD_ABORT, K7_CMD_FM_DELETE,    K7_CMD_SMFS_ACTIVATE};
+                                       K7_CMD_FM_LOAD_ABORT, K7_CMD_FM_DELETE,    K7_CMD_SMFS_ACTIVATE,
+                                       K7_CMD_SMFS_CHECK};
 
 void expect_refused(Tap &tap, const Node &node, int wanted, const std::string &who) {
     for (const std::uint32_t opcode : kAdminCommands)

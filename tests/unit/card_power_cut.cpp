@@ -7,7 +7,7 @@
 
 #include <sqlite3.h>
 
-#include "tests/unit/card_fixture.hpp"
+#include "tests/unit/card_smfs_fixture.hpp"
 #include "tests/unit/crash_vfs.hpp"
 #include "tests/unit/small_fm.hpp"
 
@@ -60,7 +60,40 @@ void load_small(OperationalCard &card, const fm::test::ElfBuilder &fm) {
     card.load_image(signer().sign(fm_content(fm.build())), signer().certificate());
 }
 
+// ---- SMFS -----------------------------------------------------------------------------------------------------------
+
+void put_keeper(OperationalCard &card) {
+    load_keeper(card, kKeeper, signer());
+    card.restart();
+    card.call(kKeeper, "dir /keys");
+    card.call(kKeeper, "put /keys/old " + std::string(5000, 'o'));
+    card.call(kKeeper, "put /keys/stays safe");
+}
+
+/// All that the FM sees, and whether every block of it is well.
+std::string whole_tree(OperationalCard &card) {
+    const auto check = struct_of<k7_smfs_check>(card.ring.command(K7_CMD_SMFS_CHECK).data);
+    std::string text = check.state == K7_SMFS_ACTIVE && check.found == 0 ? "well:" : "DAMAGED:";
+    for (const char *request : {"ls /", "ls /keys", "get /keys/old", "get /keys/new", "get /keys/stays"})
+        text += " " + card.call(kKeeper, request).text();
+    return text;
+}
+
 const std::vector<Scenario> kScenarios{
+    {"smfs_create", put_keeper, [](OperationalCard &card) { card.call(kKeeper, "new /keys/new 9000"); }, whole_tree},
+    {"smfs_create_directory", put_keeper, [](OperationalCard &card) { card.call(kKeeper, "dir /more"); }, whole_tree},
+    {"smfs_write_blocks", put_keeper,
+     [](OperationalCard &card) { card.call(kKeeper, "put /keys/old " + std::string(5000, 'n')); }, whole_tree},
+    {"smfs_rename", put_keeper, [](OperationalCard &card) { card.call(kKeeper, "mv /keys/old new"); }, whole_tree},
+    {"smfs_delete_blocks", put_keeper, [](OperationalCard &card) { card.call(kKeeper, "del /keys/old"); }, whole_tree},
+    {"smfs_activate", put_keeper,
+     [](OperationalCard &card) {
+         card.restart();
+         card.ring.command(K7_CMD_SMFS_ACTIVATE);
+         card.call(kKeeper, "put /keys/stays seen");
+     },
+     whole_tree},
+    {"smfs_erase_tree", put_keeper, [](OperationalCard &card) { erase(card, K7_BOOT_ERASE_SMFS); }, whole_tree},
     {"load", put_vault, [](OperationalCard &card) { card.load("echo"); }, fms_and_secret},
     {"replace", [](OperationalCard &card) { load_small(card, fm_without_handler(kSmall)); },
      [](OperationalCard &card) { load_small(card, fm_without_reply(kSmall)); },
@@ -121,7 +154,8 @@ bool cut_at(int moment, const Properties &properties, void (*change)(Operational
 
 class CardPowerCut : public testing::TestWithParam<Scenario> {
   protected:
-    Properties properties() { return {{"store", directory_.file("store")}}; }
+    // With a counter file, so that each moment also shows that a power cut is not taken for an old copy.
+    Properties properties() { return {{"store", directory_.file("store")}, {"counter", directory_.file("counter")}}; }
 
     std::string look() {
         OperationalCard card(properties());
@@ -130,8 +164,14 @@ class CardPowerCut : public testing::TestWithParam<Scenario> {
 
     bool change_until(int moment) { return cut_at(moment, properties(), GetParam().change); }
 
-    void restore(const std::string &saved) {
-        std::filesystem::copy_file(saved, directory_.file("store"), std::filesystem::copy_options::overwrite_existing);
+    void save() {
+        for (const char *name : {"store", "counter"})
+            std::filesystem::copy_file(directory_.file(name), directory_.file(name + std::string("-saved")));
+    }
+    void restore() {
+        for (const char *name : {"store", "counter"})
+            std::filesystem::copy_file(directory_.file(name + std::string("-saved")), directory_.file(name),
+                                       std::filesystem::copy_options::overwrite_existing);
         std::filesystem::remove(directory_.file("store-journal"));
     }
 
@@ -144,15 +184,14 @@ TEST_P(CardPowerCut, LeavesTheOldOrTheNewState) {
         GetParam().prepare(card);
     }
     const std::string before = look();
-    const std::string saved = directory_.file("saved");
-    std::filesystem::copy_file(directory_.file("store"), saved);
+    save();
     ASSERT_TRUE(change_until(0));
     const std::string after = look();
     ASSERT_NE(before, after);
     int seen_before = 0;
     int seen_after = 0;
     for (int moment = 1;; ++moment) {
-        restore(saved);
+        restore();
         const bool done = change_until(moment);
         const std::string now = look();
         ASSERT_TRUE(now == before || now == after) << "cut at operation " << moment << ": " << now;

@@ -39,6 +39,11 @@ struct CertificateOptions {
 class Signer {
   public:
     explicit Signer(const CertificateOptions &options = {}) : key_(make_key(options.key)) { make_certificate(options); }
+    /// Another certificate for the key of @p same.
+    Signer(const Signer &same, const CertificateOptions &options) : key_(same.key_.get(), EVP_PKEY_free) {
+        EVP_PKEY_up_ref(key_.get());
+        make_certificate(options);
+    }
 
     [[nodiscard]] std::vector<std::byte> certificate() const {
         unsigned char *der = nullptr;

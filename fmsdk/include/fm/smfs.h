@@ -5,6 +5,10 @@
  * card, survive `fmrecover --fm`, and are destroyed by `fmrecover --smfs`.
  *
  * Paths are absolute, '/' separates, at most SMFS_MAX_PATH characters; a name has at most SMFS_MAX_NAME characters.
+ * An FM sees a tree of its own. Below "/shared" it finds another, which all FMs have in common that are signed with the
+ * same key; "/shared" itself is always there and is not found by a search in "/". A tree is bound to the signer: an FM of
+ * the same ID from another one starts with an empty tree.
+ *
  * A file's size is set when it is created and the file is zero-filled; directories grow. A write is committed when
  * the call returns. Names, limits and error numbers follow the public SMFS reference.
  */
@@ -22,7 +26,7 @@ FM_BEGIN_DECLS
 #define SMFS_MAX_SEARCH K7_FM_SMFS_SEARCH_MAX   /**< searches that run at the same time */
 
 #define SMFS_OK K7_FM_SMFS_OK
-#define SMFS_ERR_ERROR K7_FM_SMFS_ERROR                 /**< 1: something else went wrong */
+#define SMFS_ERR_ERROR K7_FM_SMFS_ERROR                 /**< 1: the file is damaged on the card; it can be deleted */
 #define SMFS_ERR_NOT_INITED K7_FM_SMFS_NOT_INITED       /**< 2: the SMFS is not activated */
 #define SMFS_ERR_MEMORY K7_FM_SMFS_MEMORY               /**< 3: no space left */
 #define SMFS_ERR_NAME_TOO_LONG K7_FM_SMFS_NAME_TOO_LONG /**< 4: a name or path beyond its limit */
@@ -109,7 +113,7 @@ int SmFsGetFileAttr(const char *name, SmFsAttr *attr);
 /** Attributes of an open file. @return SMFS_ERR_PARAMETER when fh is no open file */
 int SmFsGetOpenFileAttr(SMFS_HANDLE fh, SmFsAttr *attr);
 
-/** Free space. @param bytes receives the bytes that new files may take together */
+/** Free space in the FM's own tree, within its quota. @param bytes receives the bytes that new files may take together */
 int SmFsCalcFree(unsigned int *bytes);
 
 /**
