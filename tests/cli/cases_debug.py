@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Debugging of FMs: core files of faults, FMs under gdb, profiles."""
 
+import pathlib
 import subprocess
 
 from harness import BIN, FMS, run, test
 
+SAMPLES = pathlib.Path(__file__).resolve().parents[2] / "fmsdk/samples"
+
 
 def gdb(elf, *commands, target=None):
     """What gdb-multiarch prints when it is told @commands; @target is a core file."""
-    arguments = ["gdb-multiarch", "-nx", "-batch", "-ex", "set width 0"]
+    arguments = ["gdb-multiarch", "-nx", "-batch", "-d", str(SAMPLES / "crashy"), "-ex", "set width 0"]
     for command in commands:
         arguments += ["-ex", command]
     arguments += [str(elf)] + ([str(target)] if target else [])
@@ -34,7 +37,8 @@ def core_file_opens_in_gdb(card):
     assert "write_slot" in frames[0] and "crashy.c" in frames[0], shown
     assert any("on_message" in frame for frame in frames), shown
     assert 'name = ' in shown and '"product"' in shown and "Cannot access memory" not in shown, shown
-    assert "keep_result" in frames[1] and "write_slot(slot, result)" in shown, shown
+    assert any(frame.startswith("#1") and "keep_result" in frame for frame in frames), shown
+    assert "write_slot(slot, result)" in shown, f"no source:\n{shown}"
 
 
 @test
