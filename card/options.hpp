@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "card/debug/debug.hpp"
 #include "card/k7card.h"
 #include "card/sensors.hpp"
 #include "card/smfs/vault.hpp"
@@ -30,6 +31,7 @@ struct Options {
     std::uint64_t store_size = Store::kDefaultSize; ///< bytes
     VaultOptions vault;
     std::optional<std::uint64_t> smfs_quota; ///< bytes of one FM; nothing: a quarter of the capacity
+    DebugOptions debug;
 
     /// How often idle firmware shows that it lives, and the watchdog looks.
     [[nodiscard]] std::chrono::milliseconds watchdog_tick() const {

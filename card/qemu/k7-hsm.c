@@ -122,6 +122,9 @@ struct K7HsmState {
     char *root_key;        /* a file */
     char *root_key_secret; /* instead of it: the ID of a secret object */
     char *counter;
+    char *debug;
+    char *debug_fm;
+    char *profile;
     char *initial_fault; /* set before the card was switched on; played again at every power-on */
     char *initial_sensors[K7_SENSORS];
     uint32_t vectors;
@@ -563,23 +566,20 @@ static bool k7_create_card(K7HsmState *s, Error **errp)
         .thread_stop = k7_thread_stop,
         .log = k7_log,
     };
-    struct k7card_property properties[5 + K7_SENSORS];
-    size_t count = 0;
+    const struct k7card_property given[] = {
+        { "store", s->store }, { "esn", s->esn }, { "root-key", s->root_key }, { "counter", s->counter },
+        { "debug", s->debug }, { "debug-fm", s->debug_fm }, { "profile", s->profile },
+    };
+    struct k7card_property properties[ARRAY_SIZE(given) + 1 + K7_SENSORS];
+    size_t count = 0, at;
     unsigned sensor;
     char root_key_hex[2 * K7_ROOT_KEY_SIZE + 1];
     char reason[K7_TEXT_SIZE] = "";
 
-    if (s->store) {
-        properties[count++] = (struct k7card_property){ "store", s->store };
-    }
-    if (s->esn) {
-        properties[count++] = (struct k7card_property){ "esn", s->esn };
-    }
-    if (s->counter) {
-        properties[count++] = (struct k7card_property){ "counter", s->counter };
-    }
-    if (s->root_key) {
-        properties[count++] = (struct k7card_property){ "root-key", s->root_key };
+    for (at = 0; at < ARRAY_SIZE(given); at++) {
+        if (given[at].value) {
+            properties[count++] = given[at];
+        }
     }
     if (s->root_key_secret) {
         if (!k7_look_up_root_key(s->root_key_secret, root_key_hex, errp)) {
@@ -750,6 +750,9 @@ static K7_CONST Property k7_properties[] = {
     DEFINE_PROP_STRING("root-key", K7HsmState, root_key),
     DEFINE_PROP_STRING("root-key-secret", K7HsmState, root_key_secret),
     DEFINE_PROP_STRING("counter", K7HsmState, counter),
+    DEFINE_PROP_STRING("debug", K7HsmState, debug),
+    DEFINE_PROP_STRING("debug-fm", K7HsmState, debug_fm),
+    DEFINE_PROP_STRING("profile", K7HsmState, profile),
     DEFINE_PROP_UINT32("vectors", K7HsmState, vectors, K7CARD_VECTORS),
     DEFINE_PROP_BOOL("msix", K7HsmState, msix, true),
     DEFINE_PROP_BOOL("msi", K7HsmState, msi, true),
