@@ -50,6 +50,7 @@ void Firmware::run() {
         halt(K7_REASON_FIRMWARE, report);
     }
     execution_.reset();
+    fms_.forget_keys();
     card_.smfs_active = false;
     ended_ = true;
     card_.bus.thread_stop();

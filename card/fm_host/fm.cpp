@@ -8,7 +8,8 @@
 
 namespace k7::card {
 Fm::Fm(Context &card, Smfs &smfs, StoredFm stored, const std::atomic<bool> &kill)
-    : card_(card), stored_(std::move(stored)), kill_(kill), services_(card, smfs, {stored_.fm_id, stored_.signer}) {}
+    : card_(card), stored_(std::move(stored)), kill_(kill),
+      services_(card, smfs, {stored_.fm_id, stored_.signer}, kill) {}
 
 // The store is trusted no more than it must be: what has rotted there since the signature was checked does not run.
 void Fm::load() {

@@ -52,6 +52,8 @@ class Fm {
     [[nodiscard]] bool started() const { return engine_ != nullptr; }
     /// Fill the fields of @p info that only a started FM has.
     void describe(k7_fm_info &info) const;
+    /// Wipe its keys; it is not called again.
+    void forget_keys() { services_.forget_keys(); }
 
   private:
     /// Request and reply are in the FM's memory for as long as the call.

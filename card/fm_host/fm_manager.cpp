@@ -83,4 +83,9 @@ void FmManager::remove(std::uint32_t fm_id) {
         throw Error(K7_ST_FM_NOT_FOUND, name_of(fm_id) + " is not loaded");
 }
 
+void FmManager::forget_keys() {
+    for (const auto &[fm_id, fm] : running_)
+        fm->forget_keys();
+}
+
 } // namespace k7::card

@@ -39,6 +39,8 @@ class FmManager {
 
     /// Delete from the store and stop at once. @throws Error FM_NOT_FOUND
     void remove(std::uint32_t fm_id);
+    /// The firmware ends, and this may live on for a while: wipe all FMs' keys.
+    void forget_keys();
 
   private:
     Context &card_;

@@ -9,6 +9,8 @@
 #include <openssl/hmac.h>
 #include <openssl/rand.h>
 
+#include "card/fm_host/crypto_services.hpp"
+
 namespace k7::card {
 namespace {
 
@@ -78,18 +80,25 @@ constexpr std::array<FmServices::Handler, 64> FmServices::make_handlers() {
 
 constinit const std::array<FmServices::Handler, 64> FmServices::kHandlers = FmServices::make_handlers();
 
-FmServices::FmServices(Context &card, Smfs &smfs, const SmfsOwner &owner) : card_(card), smfs_(smfs), owner_(owner) {
+FmServices::FmServices(Context &card, Smfs &smfs, const SmfsOwner &owner, const std::atomic<bool> &kill)
+    : card_(card), smfs_(smfs), owner_(owner), crypto_(std::make_unique<CryptoServices>(smfs, owner, kill)) {
     // Tokens start anywhere, so that an FM that remembers one of before a restart is refused.
     if (RAND_bytes(raw(std::as_writable_bytes(std::span(&next_token_, 1))), sizeof(next_token_)) != 1)
         throw std::runtime_error("the random generator failed");
 }
 
+std::uint32_t FmServices::serve(fm::FmEngine &engine, std::uint32_t number, const Arguments &arguments) {
+    return number < kHandlers.size() ? (this->*kHandlers[number])(engine, arguments)
+                                     : crypto_->serve(engine, number, arguments);
+}
+
+FmServices::~FmServices() = default;
+
 fm::ServiceResult FmServices::service(fm::FmEngine &engine, std::uint32_t number, const Arguments &arguments) {
-    const Handler handler = number < kHandlers.size() ? kHandlers[number] : nullptr;
-    if (!handler)
+    if (!CryptoServices::has(number) && (number >= kHandlers.size() || !kHandlers[number]))
         return {.fault_cause = K7_FAULT_BAD_SERVICE};
     try {
-        const std::uint32_t value = (this->*handler)(engine, arguments);
+        const std::uint32_t value = serve(engine, number, arguments);
         if (number == K7_FM_SVC_ABORT)
             return {.fault_cause = K7_FAULT_ABORT};
         return {.value = value};
@@ -98,6 +107,10 @@ fm::ServiceResult FmServices::service(fm::FmEngine &engine, std::uint32_t number
     } catch (const SmfsFileDamage &damage) {
         card_.bus.log(K7CARD_LOG_ERROR, damage.what());
         return {.value = K7_FM_SMFS_ERROR};
+    } catch (const FmRefusal &refusal) {
+        return {.value = refusal.code};
+    } catch (const FmOverwork &) {
+        return {.fault_cause = K7_FAULT_BUDGET};
     } catch (...) {
         // An exception must not unwind the CPU. The FM stops here and rethrow_failure() goes on with it.
         failure_ = std::current_exception();
@@ -117,8 +130,13 @@ bool FmServices::takes_long(std::uint32_t number, const Arguments &arguments) co
     case K7_FM_SVC_HMAC_SHA256:
         return arguments[1] > kShort || arguments[3] > kShort;
     default:
-        return number >= K7_FM_SVC_SMFS_CREATE_DIR;
+        return number >= K7_FM_SVC_CRYPTO_FIRST ? CryptoServices::takes_long(number, arguments)
+                                                : number >= K7_FM_SVC_SMFS_CREATE_DIR;
     }
+}
+
+void FmServices::forget_keys() {
+    crypto_->forget_keys();
 }
 
 void FmServices::rethrow_failure() {
@@ -149,6 +167,7 @@ std::uint32_t FmServices::register_stream(fm::FmEngine &, const Arguments &argum
 
 std::uint32_t FmServices::begin(std::span<const std::byte> request, std::uint32_t capacity) {
     message_ = {};
+    crypto_->begin_call();
     next_token_ = next_token_ == UINT32_MAX ? 1 : next_token_ + 1;
     message_.token = next_token_;
     message_.request = request;

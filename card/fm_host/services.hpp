@@ -6,10 +6,12 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <exception>
 #include <map>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -20,6 +22,8 @@
 #include "card/smfs/smfs.hpp"
 
 namespace k7::card {
+
+class CryptoServices;
 
 /// How an FM wants to be called.
 struct Dispatch {
@@ -44,10 +48,12 @@ class FmServices final : public fm::ServiceHandler {
   public:
     using Arguments = std::array<std::uint32_t, 6>;
 
-    FmServices(Context &card, Smfs &smfs, const SmfsOwner &owner);
+    /// @param kill ends a service that takes long; must outlive this
+    FmServices(Context &card, Smfs &smfs, const SmfsOwner &owner, const std::atomic<bool> &kill);
+    ~FmServices() override;
 
     fm::ServiceResult service(fm::FmEngine &engine, std::uint32_t number, const Arguments &arguments) override;
-    /// Those that touch the store, and those that are told to do much.
+    /// Those that touch the store or work with keys, and those that are told to do much.
     [[nodiscard]] bool takes_long(std::uint32_t number, const Arguments &arguments) const override;
 
     [[nodiscard]] const Dispatch &dispatch() const { return dispatch_; }
@@ -57,6 +63,8 @@ class FmServices final : public fm::ServiceHandler {
     Message end();
     /// Go on with what a service could not throw through the FM: a broken store.
     void rethrow_failure();
+    /// Wipe the FM's keys and digest objects.
+    void forget_keys();
 
   private:
     using Handler = std::uint32_t (FmServices::*)(fm::FmEngine &engine, const Arguments &arguments);
@@ -66,6 +74,7 @@ class FmServices final : public fm::ServiceHandler {
     };
     static const std::array<Handler, 64> kHandlers;
     static constexpr std::array<Handler, 64> make_handlers();
+    std::uint32_t serve(fm::FmEngine &engine, std::uint32_t number, const Arguments &arguments);
 
     // services.cpp
     std::uint32_t register_handler(Dispatch::Kind kind, const Arguments &arguments);
@@ -111,6 +120,7 @@ class FmServices final : public fm::ServiceHandler {
     const SmfsOwner owner_;
     const std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
 
+    const std::unique_ptr<CryptoServices> crypto_;
     Dispatch dispatch_;
     Message message_;
     std::uint32_t next_token_;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "card/fm_host/fm_memory.hpp"
 #include "card/fm_host/services.hpp"
 
 namespace k7::card {
@@ -49,6 +50,10 @@ std::uint32_t free_handle(const Table &table, std::uint32_t &next) {
 }
 
 } // namespace
+
+std::string path_at(fm::FmEngine &engine, std::uint32_t address) {
+    return string_at(engine, address, K7_FM_SMFS_PATH_MAX);
+}
 
 std::int64_t FmServices::file_of(std::uint32_t handle) const {
     const auto found = open_files_.find(handle);

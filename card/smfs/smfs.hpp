@@ -99,6 +99,9 @@ class Smfs {
                                               std::string_view pattern) const;
     /// Bytes that new files of @p owner may take together.
     [[nodiscard]] std::uint32_t free_bytes(const SmfsOwner &owner) const;
+    /// For the card's own objects in files of FMs, which FMs must not read: what to derive their sealing keys from. It
+    /// dies with the erase generation. @throws SmfsError NOT_INITED
+    [[nodiscard]] const SecretKey &object_key() const;
     [[nodiscard]] std::uint64_t quota() const { return quota_; }
 
     /// Files of which activate() saw that blocks are missing or of another time.

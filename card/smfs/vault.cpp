@@ -126,6 +126,7 @@ void SmfsVault::open() {
         seal_key_ = derive_key(key, "seal");
         place_key_ = derive_key(key, "place");
         tag_key_ = derive_key(key, "tag");
+    object_key_ = derive_key(key, "object");
     }
     generation_ = state->generation;
     Root root;
@@ -146,6 +147,7 @@ void SmfsVault::close() {
     seal_key_.wipe();
     place_key_.wipe();
     tag_key_.wipe();
+    object_key_.wipe();
     tags_.clear();
 }
 

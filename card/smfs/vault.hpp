@@ -94,6 +94,8 @@ class SmfsVault {
     void close_damaged(const SmfsDamage &damage);
     /// @return zero when there is no such block
     [[nodiscard]] Tag tag(const Place &place) const;
+    /// What sealing keys for objects inside of files are derived from.
+    [[nodiscard]] const SecretKey &object_key() const { return object_key_; }
     /// What the blocks of the table have to add up to.
     [[nodiscard]] Tag table_sum() const { return root_.table; }
     [[nodiscard]] std::int64_t take_node_number() { return root_.next_node++; }
@@ -141,6 +143,7 @@ class SmfsVault {
     SecretKey seal_key_;
     SecretKey place_key_;
     SecretKey tag_key_;
+    SecretKey object_key_;
     std::map<std::int64_t, Tag> tags_; ///< by block number
 
     mutable std::mutex mutex_; ///< of facts_ alone: all else is used by one thread at a time

@@ -33,7 +33,12 @@ enum kind {
     PATTERN, /* a terminated name or pattern */
     FILE_HANDLE,
     SEARCH,
-    NUMBER, /* any number will do */
+    HASH,
+    KEY,
+    OBJECT,    /* a digest that was opened */
+    KEY_INFO,  /* struct k7_fm_key, read or written */
+    OPERATION, /* struct k7_fm_operation */
+    NUMBER,    /* any number will do */
     OFFSET, /* into a file */
 };
 
@@ -69,6 +74,24 @@ static const struct service {
     {K7_FM_SVC_SMFS_FIND, {SEARCH, NAME}},
     {K7_FM_SVC_SMFS_FIND_CLOSE, {SEARCH}},
     {K7_FM_SVC_SMFS_FILE_ATTR, {FILE_HANDLE, ATTR}},
+    {K7_FM_SVC_DIGEST, {HASH, IN, LENGTH, OUT, LENGTH}},
+    {K7_FM_SVC_DIGEST_OPEN, {HASH, KEY, WORD}},
+    {K7_FM_SVC_DIGEST_UPDATE, {OBJECT, IN, LENGTH}},
+    {K7_FM_SVC_DIGEST_FINAL, {OBJECT, OUT, LENGTH}},
+    {K7_FM_SVC_DIGEST_CLOSE, {OBJECT}},
+    {K7_FM_SVC_KEY_GENERATE, {KEY_INFO, WORD}},
+    {K7_FM_SVC_KEY_IMPORT, {KEY_INFO, IN, LENGTH, WORD}},
+    {K7_FM_SVC_KEY_EXPORT, {KEY, OUT, LENGTH}},
+    {K7_FM_SVC_KEY_PUBLIC, {KEY, OUT, LENGTH}},
+    {K7_FM_SVC_KEY_INFO, {KEY, KEY_INFO}},
+    {K7_FM_SVC_KEY_DELETE, {KEY}},
+    {K7_FM_SVC_KEY_DERIVE, {OPERATION, KEY_INFO, WORD}},
+    {K7_FM_SVC_KEY_STORE, {KEY, PATH}},
+    {K7_FM_SVC_KEY_LOAD, {PATH, WORD}},
+    {K7_FM_SVC_ENCRYPT, {OPERATION}},
+    {K7_FM_SVC_DECRYPT, {OPERATION}},
+    {K7_FM_SVC_SIGN, {OPERATION}},
+    {K7_FM_SVC_VERIFY, {OPERATION}},
 };
 
 #define FILE_PATH "/hostile"
@@ -76,6 +99,10 @@ static const struct service {
 #define HEAP_END (K7_FM_HEAP_BASE + K7_FM_HEAP_SIZE)
 
 static uint32_t scratch[32];
+static FM_KEY key;
+static FM_DIGEST object;
+static struct k7_fm_key key_info = {.type = FM_KEY_AES, .bits = 128};
+static struct k7_fm_operation operation;
 
 /* A value for an argument with which nothing is wrong, so that only the argument under test can be. */
 static uint32_t good_value(enum kind kind)
@@ -101,6 +128,16 @@ static uint32_t good_value(enum kind kind)
         return open_file;
     case SEARCH:
         return open_search;
+    case HASH:
+        return FM_SHA256;
+    case KEY:
+        return key;
+    case OBJECT:
+        return object;
+    case KEY_INFO:
+        return fm_address(&key_info);
+    case OPERATION:
+        return fm_address(&operation);
     default:
         return 0;
     }
@@ -109,9 +146,11 @@ static uint32_t good_value(enum kind kind)
 /* SMFS services have their own error numbers. */
 static bool refused(uint32_t service, uint32_t result)
 {
-    if (service >= K7_FM_SVC_SMFS_CREATE_DIR && service <= K7_FM_SVC_SMFS_FILE_ATTR)
-        return result >= K7_FM_SMFS_ERROR && result <= K7_FM_SMFS_FILE_TYPE;
-    return result >= K7_FM_E_BAD_POINTER && result <= K7_FM_E_NOT_READY;
+    bool smfs_error = result >= K7_FM_SMFS_ERROR && result <= K7_FM_SMFS_FILE_TYPE;
+    bool error = result >= K7_FM_E_BAD_POINTER && result <= K7_FM_E_LAST;
+    if (service == K7_FM_SVC_KEY_STORE || service == K7_FM_SVC_KEY_LOAD)
+        return smfs_error || error;
+    return service >= K7_FM_SVC_SMFS_CREATE_DIR && service <= K7_FM_SVC_SMFS_FILE_ATTR ? smfs_error : error;
 }
 
 static void call(const struct service *service, const uint32_t arguments[5], unsigned wrong, const char *what)
@@ -192,6 +231,10 @@ static uint32_t fixed_size(enum kind kind)
         return 4;
     case NAME:
         return K7_FM_SMFS_NAME_MAX;
+    case KEY_INFO:
+        return sizeof(struct k7_fm_key);
+    case OPERATION:
+        return sizeof(struct k7_fm_operation);
     default:
         return 0;
     }
@@ -295,7 +338,7 @@ static void try_argument(const struct service *service, unsigned argument)
         try_read_only_memory(service, argument);
     if (kind == PATH)
         try_bad_paths(service, argument);
-    if (kind == FILE_HANDLE || kind == SEARCH)
+    if (kind == FILE_HANDLE || kind == SEARCH || kind == KEY || kind == OBJECT)
         try_bad_handles(service, argument);
     if (kind == TOKEN)
         try_bad_tokens(service, argument);
@@ -309,6 +352,25 @@ static const struct service *find_service(uint32_t number)
     while (service->number != number)
         service++;
     return service;
+}
+
+/* Memory that an operation names. */
+static void try_bad_operations(void)
+{
+    static const struct k7_fm_operation good = {.mechanism = FM_AES_GCM};
+    struct k7_fm_bytes *const parts[] = {&operation.iv, &operation.aad, &operation.input, &operation.output};
+    static const uint32_t numbers[] = {K7_FM_SVC_ENCRYPT, K7_FM_SVC_DECRYPT, K7_FM_SVC_SIGN, K7_FM_SVC_VERIFY,
+                                       K7_FM_SVC_KEY_DERIVE};
+    for (size_t i = 0; i < sizeof regions / sizeof *regions; i++)
+        for (size_t part = 0; part < 4; part++) {
+            operation = good;
+            operation.key = key;
+            operation.iv = (struct k7_fm_bytes){.address = fm_address(scratch), .length = 12};
+            operation.output = (struct k7_fm_bytes){.address = fm_address(scratch), .length = sizeof scratch};
+            *parts[part] = (struct k7_fm_bytes){.address = regions[i].address, .length = regions[i].length};
+            for (size_t n = 0; n < sizeof numbers / sizeof *numbers; n++)
+                call_with(find_service(numbers[n]), 0, fm_address(&operation), 0, regions[i].what);
+        }
 }
 
 /* What is wrong with numbers and not with one argument. */
@@ -350,6 +412,10 @@ static void prepare(void)
         report.failures++;
         report_line(&report, "the SMFS does not work, not even for honest FMs\n");
     }
+    if (FMKeyGenerate(&key, FM_KEY_AES, 256, 0) != FMSW_OK || FMDigestOpen(&object, FM_SHA256, 0) != FMSW_OK) {
+        report.failures++;
+        report_line(&report, "keys and digests do not work, not even for honest FMs\n");
+    }
     fill_end_of_heap();
 }
 
@@ -361,6 +427,8 @@ static void clean_up(void)
     CHECK_EQUAL(&report, SmFsCloseFile(open_file), SMFS_OK);
     CHECK(&report, SmFsCloseFile(open_file) != SMFS_OK);
     CHECK_EQUAL(&report, SmFsDeleteFile(FILE_PATH), SMFS_OK);
+    CHECK_EQUAL(&report, FMDigestClose(object), FMSW_OK);
+    CHECK_EQUAL(&report, FMKeyDelete(key), FMSW_OK);
 }
 
 static void on_message(HI_MsgHandle message, void *request, uint32_t length)
@@ -371,6 +439,7 @@ static void on_message(HI_MsgHandle message, void *request, uint32_t length)
     for (size_t i = 0; i < sizeof services / sizeof *services; i++)
         for (unsigned argument = 0; argument < 5; argument++)
             try_argument(&services[i], argument);
+    try_bad_operations();
     try_the_rest();
     try_registrations();
     clean_up();

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
  * @file fm/fm.h
- * All of the FM SDK. An FM is one C file that includes this, defines its header and its Startup():
+ * All of the FM SDK. An FM is one C or C++ file that includes this, defines its header and its Startup():
  *
  *     #include <fm/fm.h>
  *     DEFINE_FM_HEADER(0xa123, FM_MAKE_VERSION(1, 0), 1, "Example Ltd", "hello");
@@ -14,6 +14,7 @@
 #ifndef FM_FM_H
 #define FM_FM_H
 
+#include <fm/crypto.h>
 #include <fm/debug.h>
 #include <fm/fmsw.h>
 #include <fm/header.h>

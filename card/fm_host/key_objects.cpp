@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "card/fm_host/key_objects.hpp"
+
+#include <cstring>
+
+#include "card/fm_host/mechanisms.hpp"
+
+namespace k7::card {
+namespace {
+
+constexpr std::uint32_t kMagic = 0x4f4b464b; // "KFKO" read as bytes
+constexpr std::uint32_t kVersion = 1;
+/// What a file is called until it is whole; SMFS renames within a directory.
+constexpr const char *kUnfinished = ".k7key";
+constexpr std::string_view kPurpose = "k7hsm key object";
+
+} // namespace
+
+// From the SMFS key of the erase generation, so that erasing the SMFS is the end of every key object, wherever copies
+// of it may be; and bound to the FM and its signer.
+Key KeyObjects::sealing_key() {
+    const SecretKey root = smfs_.object_key();
+    const SecretBytes key =
+        hkdf(EVP_sha256(), root.bytes, std::as_bytes(std::span(kPurpose)), bytes_of(owner_), SecretKey::kSize);
+    return Key::import({.type = K7_FM_KEY_AES, .bits = 256, .flags = 0, .reserved = 0}, key);
+}
+
+bool KeyObjects::exists(const std::string &path) const {
+    try {
+        static_cast<void>(smfs_.attributes(owner_, path));
+        return true;
+    } catch (const SmfsError &error) {
+        if (error.code != K7_FM_SMFS_NOT_FOUND)
+            throw;
+        return false;
+    }
+}
+
+void KeyObjects::remove_if_there(const std::string &path) {
+    if (exists(path))
+        smfs_.remove(owner_, path);
+}
+
+// A power cut leaves the whole file, or one that is not finished and that the next store removes.
+void KeyObjects::write_file(const std::string &path, ByteView content) {
+    const std::size_t slash = path.rfind('/');
+    if (slash == std::string::npos)
+        throw SmfsError{K7_FM_SMFS_PARAMETER};
+    if (exists(path))
+        throw SmfsError{K7_FM_SMFS_EXIST};
+    const std::string unfinished = path.substr(0, slash + 1) + kUnfinished;
+    remove_if_there(unfinished);
+    smfs_.create(owner_, unfinished, SmfsKind::File, static_cast<std::uint32_t>(content.size()));
+    smfs_.write(smfs_.find_file(owner_, unfinished), 0, content);
+    smfs_.rename(owner_, unfinished, path.substr(slash + 1));
+}
+
+void KeyObjects::store(const std::string &path, const Key &key) {
+    const Place place{{kMagic, kVersion, key.description()}, owner_.fm_id};
+    const SecretBytes sealed = seal_with(sealing_key(), bytes_of(place), key.material());
+    SecretBytes content = copy_of(bytes_of(place.head));
+    content.insert(content.end(), sealed.begin(), sealed.end());
+    write_file(path, content);
+}
+
+Key KeyObjects::load(const std::string &path) {
+    const std::int64_t file = smfs_.find_file(owner_, path);
+    const std::uint32_t size = smfs_.attributes(file).size;
+    Place place{{}, owner_.fm_id};
+    if (size < sizeof(place.head) || size > K7_FM_KEY_MATERIAL_MAX + K7_FM_PAGE)
+        refuse_crypto(K7_FM_E_BAD_KEY_OBJECT);
+    SecretBytes content(size);
+    smfs_.read(file, 0, content);
+    std::memcpy(&place.head, content.data(), sizeof(place.head));
+    if (place.head.magic != kMagic || place.head.version != kVersion)
+        refuse_crypto(K7_FM_E_BAD_KEY_OBJECT);
+    try {
+        const SecretBytes material =
+            unseal_with(sealing_key(), bytes_of(place), ByteView(content).subspan(sizeof(place.head)));
+        return Key::import(place.head.key, material);
+    } catch (const FmRefusal &) {
+        refuse_crypto(K7_FM_E_BAD_KEY_OBJECT);
+    }
+}
+
+} // namespace k7::card
