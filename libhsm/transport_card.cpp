@@ -164,7 +164,7 @@ int InProcessCard::query(k7_ioc_query &query) {
     static_assert(K7_QUERY_IDENTITY == K7_BOOT_IDENTIFY && K7_QUERY_FAULT_REPORT == K7_BOOT_FAULT_REPORT);
     if (query.query < K7_QUERY_IDENTITY || query.query > K7_QUERY_FAULT_CORE)
         return EOPNOTSUPP;
-    const std::uint32_t opcode = query.query == K7_QUERY_FAULT_CORE ? K7_BOOT_FAULT_CORE : query.query;
+    const std::uint32_t opcode = query.query == K7_QUERY_FAULT_CORE ? std::uint32_t{K7_BOOT_FAULT_CORE} : query.query;
     const std::lock_guard lock(mailbox_mutex_);
     Answer answer;
     if (const int error = mailbox(opcode, query.arg, milliseconds(K7_MAILBOX_TIMEOUT_MS), answer))

@@ -131,7 +131,7 @@ struct BootCommands {
 
     static Bytes fault_core(BootLoader &boot, const MailboxCommand &command, Gate::Ticket) {
         const std::uint32_t sequence = K7_FAULT_CORE_SEQUENCE_GET(command.args[0]);
-        const auto core = read_core(boot.card_.store, sequence);
+        const auto core = read_core(boot.card_.store, boot.card_.smfs, sequence);
         if (!core)
             throw Error(K7_ST_NOT_FOUND,
                         "there is no core" + (sequence == 0 ? std::string() : " of fault " + std::to_string(sequence)));

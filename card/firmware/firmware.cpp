@@ -179,7 +179,7 @@ void Firmware::halt(k7_reason reason, k7_fault_report report, const Core *core) 
     try {
         report.time = card_time();
         report.generation = card_.registers.status().generation;
-        card_.registers.set_fault_sequence(card_.store.add_fault_report(report, core_seal(card_.store, core)));
+        card_.registers.set_fault_sequence(card_.store.add_fault_report(report, core_seal(card_.smfs, core)));
         ++card_.faults_since_power_on;
         card_.registers.change_state(event_ticket_, firmware_ticket_, K7_STATE_HALTED, reason, K7_EVENT_FAULT);
     } catch (const Error &error) {

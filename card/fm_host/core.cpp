@@ -87,16 +87,6 @@ SealPlace place_of(std::uint32_t sequence, std::uint32_t generation) {
     return {-std::int64_t{sequence}, generation, 0};
 }
 
-/// The key of the SMFS, wiped in every copy.
-struct Key {
-    explicit Key(Store &store) : bytes(store.smfs_key()) {}
-    ~Key() { OPENSSL_cleanse(bytes.data(), bytes.size()); }
-    Key(const Key &) = default;
-    Key &operator=(const Key &) = delete;
-
-    SmfsKey bytes;
-};
-
 } // namespace
 
 Core::~Core() {
@@ -118,31 +108,27 @@ std::shared_ptr<const Core> take_core(const fm::FmEngine &engine, std::span<cons
     return std::make_shared<const Core>(pages.bytes());
 }
 
-Store::SealCore core_seal(Store &store, const Core *core) {
+Store::SealCore core_seal(const SmfsVault &vault, const Core *core) {
     if (core == nullptr)
         return {};
-    const std::uint32_t generation = store.smfs_totals().generation;
-    return [core, generation, key = Key(store)](std::uint32_t sequence) {
+    return [core, generation = vault.facts().generation, key = vault.core_key()](std::uint32_t sequence) {
         Bytes plain(core->bytes().begin(), core->bytes().end());
         std::memcpy(plain.data() + offsetof(k7_fault_core, sequence), &sequence, sizeof(sequence));
-        Bytes sealed = seal(key.bytes, place_of(sequence, generation), plain);
+        Bytes sealed = seal(key, place_of(sequence, generation), plain);
         OPENSSL_cleanse(plain.data(), plain.size());
         return sealed;
     };
 }
 
 // One that does not open was sealed under a key that was erased, or has rotted: no reason for the card to fail.
-std::optional<Core> read_core(Store &store, std::uint32_t sequence) {
+std::optional<Core> read_core(Store &store, const SmfsVault &vault, std::uint32_t sequence) {
     const auto stored = store.fault_core(sequence);
-    if (!stored)
+    if (!stored || stored->sealed.size() < kSealOverhead)
         return std::nullopt;
-    const Key key(store);
-    const SealPlace place = place_of(stored->sequence, store.smfs_totals().generation);
-    try {
-        return Core(unseal(key.bytes, place, stored->sealed));
-    } catch (const StoreError &) {
+    Bytes plain(stored->sealed.size() - kSealOverhead);
+    if (!unseal(vault.core_key(), place_of(stored->sequence, vault.facts().generation), stored->sealed, plain))
         return std::nullopt;
-    }
+    return Core(std::move(plain));
 }
 
 } // namespace k7::card

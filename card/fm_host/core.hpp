@@ -10,6 +10,7 @@
 #include <span>
 
 #include "card/fm/engine.hpp"
+#include "card/smfs/vault.hpp"
 #include "card/store/store.hpp"
 
 namespace k7::card {
@@ -37,9 +38,9 @@ class Core {
                                                     std::uint32_t address);
 
 /// For Store::add_fault_report(). @p core may be null, and outlives what is returned.
-[[nodiscard]] Store::SealCore core_seal(Store &store, const Core *core);
+[[nodiscard]] Store::SealCore core_seal(const SmfsVault &vault, const Core *core);
 
 /// @param sequence as Store::fault_core(). @return nothing when there is none, or none that this card can read
-[[nodiscard]] std::optional<Core> read_core(Store &store, std::uint32_t sequence);
+[[nodiscard]] std::optional<Core> read_core(Store &store, const SmfsVault &vault, std::uint32_t sequence);
 
 } // namespace k7::card

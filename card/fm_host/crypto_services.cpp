@@ -187,7 +187,7 @@ std::uint32_t CryptoServices::key_store(fm::FmEngine &engine, const Arguments &a
     constexpr std::uint32_t kStoreCost = 1000;
     const Key &key = key_at(arguments[0]);
     spend(kStoreCost);
-    objects_.store(path_at(engine, arguments[1]), key);
+    objects_.store(path_at(engine, arguments[1]).view(), key);
     return K7_FM_OK;
 }
 
@@ -195,7 +195,7 @@ std::uint32_t CryptoServices::key_load(fm::FmEngine &engine, const Arguments &ar
     constexpr std::uint32_t kLoadCost = 20'000;
     const auto to = room_for_key(engine, arguments[1]);
     spend(kLoadCost);
-    return keep(objects_.load(path_at(engine, arguments[0])), to);
+    return keep(objects_.load(path_at(engine, arguments[0]).view()), to);
 }
 
 // ---- Operations -----------------------------------------------------------------------------------------------------

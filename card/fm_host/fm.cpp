@@ -19,7 +19,8 @@ void Fm::load() {
     if (sha256(content) != stored_.fingerprint)
         throw Error(K7_ST_IMAGE_SIGNATURE, "an FM in the store differs from what was signed");
     if (card_.smfs.bind_fm(stored_) != stored_.binding)
-        throw Error(K7_ST_IMAGE_SIGNATURE, "an FM in the store was not loaded by this card, or as another's: load it again");
+        throw Error(K7_ST_IMAGE_SIGNATURE,
+                    "an FM in the store was not loaded by this card, or as another's: load it again");
     try {
         engine_ = card_.debug.make_engine(stored_.fm_id, stored_.elf, services_, kill_);
     } catch (const fm::ElfError &error) {

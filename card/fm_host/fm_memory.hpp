@@ -5,10 +5,10 @@
 
 #include <algorithm>
 #include <cstring>
-#include <string>
 
 #include "card/fm/engine.hpp"
 #include "card/fm_host/crypto_support.hpp"
+#include "card/smfs/name.hpp"
 #include "card/smfs/smfs.hpp"
 
 namespace k7::card {
@@ -49,6 +49,6 @@ inline std::uint32_t give(ByteView result, std::span<std::byte> room) {
 
 /// A terminated path. Byte by byte, because it may end just before memory that the FM may not read.
 /// @throws SmfsError PARAMETER, NAME_TOO_LONG
-std::string path_at(fm::FmEngine &engine, std::uint32_t address);
+SmfsPath path_at(fm::FmEngine &engine, std::uint32_t address);
 
 } // namespace k7::card

@@ -11,8 +11,17 @@ namespace {
 constexpr std::uint32_t kMagic = 0x4f4b464b; // "KFKO" read as bytes
 constexpr std::uint32_t kVersion = 1;
 /// What a file is called until it is whole; SMFS renames within a directory.
-constexpr const char *kUnfinished = ".k7key";
+constexpr std::string_view kUnfinished = ".k7key";
 constexpr std::string_view kPurpose = "k7hsm key object";
+
+/// @p name in the folder of @p path, whose last slash is at @p slash
+SmfsPath beside(std::string_view path, std::size_t slash, std::string_view name) {
+    SmfsPath result(path.substr(0, slash + 1));
+    if (slash + 1 + name.size() > result.characters().size())
+        throw SmfsError{K7_FM_SMFS_NAME_TOO_LONG};
+    name.copy(result.characters().data() + slash + 1, name.size());
+    return result;
+}
 
 } // namespace
 
@@ -25,7 +34,7 @@ Key KeyObjects::sealing_key() {
     return Key::import({.type = K7_FM_KEY_AES, .bits = 256, .flags = 0, .reserved = 0}, key);
 }
 
-bool KeyObjects::exists(const std::string &path) const {
+bool KeyObjects::exists(std::string_view path) const {
     try {
         static_cast<void>(smfs_.attributes(owner_, path));
         return true;
@@ -36,26 +45,26 @@ bool KeyObjects::exists(const std::string &path) const {
     }
 }
 
-void KeyObjects::remove_if_there(const std::string &path) {
+void KeyObjects::remove_if_there(std::string_view path) {
     if (exists(path))
         smfs_.remove(owner_, path);
 }
 
 // A power cut leaves the whole file, or one that is not finished and that the next store removes.
-void KeyObjects::write_file(const std::string &path, ByteView content) {
+void KeyObjects::write_file(std::string_view path, ByteView content) {
     const std::size_t slash = path.rfind('/');
     if (slash == std::string::npos)
         throw SmfsError{K7_FM_SMFS_PARAMETER};
     if (exists(path))
         throw SmfsError{K7_FM_SMFS_EXIST};
-    const std::string unfinished = path.substr(0, slash + 1) + kUnfinished;
-    remove_if_there(unfinished);
-    smfs_.create(owner_, unfinished, SmfsKind::File, static_cast<std::uint32_t>(content.size()));
-    smfs_.write(smfs_.find_file(owner_, unfinished), 0, content);
-    smfs_.rename(owner_, unfinished, path.substr(slash + 1));
+    const SmfsPath unfinished = beside(path, slash, kUnfinished);
+    remove_if_there(unfinished.view());
+    smfs_.create(owner_, unfinished.view(), SmfsKind::File, static_cast<std::uint32_t>(content.size()));
+    smfs_.write(smfs_.find_file(owner_, unfinished.view()), 0, content);
+    smfs_.rename(owner_, unfinished.view(), path.substr(slash + 1));
 }
 
-void KeyObjects::store(const std::string &path, const Key &key) {
+void KeyObjects::store(std::string_view path, const Key &key) {
     const Place place{{kMagic, kVersion, key.description()}, owner_.fm_id};
     const SecretBytes sealed = seal_with(sealing_key(), bytes_of(place), key.material());
     SecretBytes content = copy_of(bytes_of(place.head));
@@ -63,7 +72,7 @@ void KeyObjects::store(const std::string &path, const Key &key) {
     write_file(path, content);
 }
 
-Key KeyObjects::load(const std::string &path) {
+Key KeyObjects::load(std::string_view path) {
     const std::int64_t file = smfs_.find_file(owner_, path);
     const std::uint32_t size = smfs_.attributes(file).size;
     Place place{{}, owner_.fm_id};

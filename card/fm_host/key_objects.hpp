@@ -4,7 +4,7 @@
 // and read nothing of use in it.
 #pragma once
 
-#include <string>
+#include <string_view>
 
 #include "card/fm_host/key.hpp"
 #include "card/smfs/smfs.hpp"
@@ -16,9 +16,9 @@ class KeyObjects {
     KeyObjects(Smfs &smfs, const SmfsOwner &owner) : smfs_(smfs), owner_(owner) {}
 
     /// Committed whole when it returns. @throws SmfsError (EXIST among them), FmRefusal
-    void store(const std::string &path, const Key &key);
+    void store(std::string_view path, const Key &key);
     /// @throws SmfsError, FmRefusal BAD_KEY_OBJECT
-    [[nodiscard]] Key load(const std::string &path);
+    [[nodiscard]] Key load(std::string_view path);
 
   private:
     /// Head of the file, authenticated with the FM's ID.
@@ -33,9 +33,9 @@ class KeyObjects {
     };
 
     [[nodiscard]] Key sealing_key();
-    [[nodiscard]] bool exists(const std::string &path) const;
-    void remove_if_there(const std::string &path);
-    void write_file(const std::string &path, ByteView content);
+    [[nodiscard]] bool exists(std::string_view path) const;
+    void remove_if_there(std::string_view path);
+    void write_file(std::string_view path, ByteView content);
 
     Smfs &smfs_;
     const SmfsOwner owner_;

@@ -14,21 +14,6 @@ namespace {
     throw SmfsError{code};
 }
 
-// Byte by byte, because the string may end just before memory that the FM may not read.
-SmfsPath path_at(fm::FmEngine &engine, std::uint32_t address) {
-    SmfsPath path;
-    for (std::uint32_t i = 0; i <= path.characters().size(); ++i) {
-        const auto byte = address <= UINT32_MAX - i ? engine.readable(address + i, 1) : std::nullopt;
-        if (!byte)
-            refuse(K7_FM_SMFS_PARAMETER);
-        if ((*byte)[0] == std::byte{0})
-            return path;
-        if (i < path.characters().size())
-            path.characters()[i] = static_cast<char>((*byte)[0]);
-    }
-    refuse(K7_FM_SMFS_NAME_TOO_LONG);
-}
-
 std::span<std::byte> writable(fm::FmEngine &engine, std::uint32_t address, std::uint32_t length) {
     const auto memory = engine.writable(address, length);
     if (!memory)
@@ -51,8 +36,18 @@ std::uint32_t free_handle(const Table &table, std::uint32_t &next) {
 
 } // namespace
 
-std::string path_at(fm::FmEngine &engine, std::uint32_t address) {
-    return string_at(engine, address, K7_FM_SMFS_PATH_MAX);
+SmfsPath path_at(fm::FmEngine &engine, std::uint32_t address) {
+    SmfsPath path;
+    for (std::uint32_t i = 0; i <= path.characters().size(); ++i) {
+        const auto byte = address <= UINT32_MAX - i ? engine.readable(address + i, 1) : std::nullopt;
+        if (!byte)
+            refuse(K7_FM_SMFS_PARAMETER);
+        if ((*byte)[0] == std::byte{0})
+            return path;
+        if (i < path.characters().size())
+            path.characters()[i] = static_cast<char>((*byte)[0]);
+    }
+    refuse(K7_FM_SMFS_NAME_TOO_LONG);
 }
 
 std::int64_t FmServices::file_of(std::uint32_t handle) const {

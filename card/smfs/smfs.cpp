@@ -272,6 +272,12 @@ void Smfs::rename(const SmfsOwner &owner, std::string_view path, std::string_vie
     nodes_[resolved.node] = node;
 }
 
+const SecretKey &Smfs::object_key() const {
+    if (!active_)
+        throw SmfsError{K7_FM_SMFS_NOT_INITED};
+    return vault_.object_key();
+}
+
 Smfs::Attributes Smfs::attributes(std::int64_t id) const {
     const Node &node = file_at(id, 0, 0);
     return {is_directory(id) ? entries(node.owner, id) : node.size, is_directory(id)};

@@ -114,6 +114,13 @@ void SmfsVault::publish() {
     facts_.counter = root_.counter;
 }
 
+SecretKey SmfsVault::core_key() const {
+    const std::optional<SmfsState> state = store_.smfs_state();
+    if (!state)
+        throw StoreError("the store has lost the SMFS");
+    return derive_key(key_of(*state), "core");
+}
+
 // ---- Opening --------------------------------------------------------------------------------------------------------
 
 void SmfsVault::open() {
