@@ -164,8 +164,6 @@ std::size_t save_core(const Context &context, const hsm::FaultReport &report) {
                          "only the last faults of FMs have one, until FMs or the SMFS are erased");
     const hsm::SecureBytes file = hsm::core_file(report, *core);
     k7::tool::write_file(context.options.core, file, kCoreMode);
-    context.tool.line("Core file:       " + context.options.core + ", " + std::to_string(file.size()) + " bytes");
-    context.tool.line("Open it with:    gdb-multiarch FM.elf " + context.options.core);
     return file.size();
 }
 
@@ -184,11 +182,14 @@ int faults(const Context &context) {
                                                : k7::tool::FaultSymbols::from_file(*report, context.options.elf);
     if (!symbols.note().empty())
         context.tool.note(symbols.note());
+    Json result = {{"card", context.card.name()}, {"fault", k7::tool::fault_json(*report, symbols)}};
+    const std::string &core = context.options.core;
+    if (!core.empty())
+        result["core"] = {{"file", core}, {"size", save_core(context, *report)}};
     if (!context.tool.json())
         std::cout << k7::tool::fault_text(*report, symbols);
-    Json result = {{"card", context.card.name()}, {"fault", k7::tool::fault_json(*report, symbols)}};
-    if (!context.options.core.empty())
-        result["core"] = {{"file", context.options.core}, {"size", save_core(context, *report)}};
+    if (!core.empty())
+        context.tool.line("Core file:       " + core + ", for `gdb-multiarch FM.elf " + core + "`");
     context.tool.result(result);
     return k7::tool::kExitDone;
 }

@@ -55,11 +55,15 @@ fm::Outcome DebugEngine::run() {
             const auto go = session->talk(*cpu_, *stop, kill_);
             if (!go)
                 return {.end = End::Killed, .fault = {}, .instructions = outcome_.instructions};
-            if (ends_with(*go)) {
-                if (*go == Go::WithFault)
-                    session->end(outcome_.end == End::Faulted ? "X0b" : "W00");
+            if (*go == Go::WithFault)
+                session->end_with_fault();
+            const bool ended = ends_with(*go);
+            port_->forget_if_over();
+            if (ended)
                 return outcome_;
-            }
+            stop.reset();
+            if (*go == Go::Detached)
+                continue;
         }
         begun_ = false;
         stop = run_a_while(session);

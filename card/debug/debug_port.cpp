@@ -97,11 +97,15 @@ bool DebugPort::wanted(std::uint32_t fm_id) const {
     return (session_ && !session_->over()) || wait_ || somebody_waits(0);
 }
 
+void DebugPort::forget_if_over() {
+    if (session_ && session_->over())
+        session_.reset();
+}
+
 Session *DebugPort::session(std::uint32_t fm_id, const std::atomic<bool> &kill) {
     if (fm_id_ != 0 && fm_id_ != fm_id)
         return nullptr;
-    if (session_ && session_->over())
-        session_.reset();
+    forget_if_over();
     while (!session_ && !kill && (somebody_waits(wait_ ? kPatienceMs : 0) || wait_))
         if (somebody_waits(0) && !accept())
             break;

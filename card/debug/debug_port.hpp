@@ -23,6 +23,8 @@ class DebugPort {
 
     /// The debugger of the FM @p fm_id, if there is one; waits for it where the place says so, until @p kill.
     Session *session(std::uint32_t fm_id, const std::atomic<bool> &kill);
+    /// Close the connection to a debugger that has gone.
+    void forget_if_over();
     /// Would session() give one, or wait for one?
     [[nodiscard]] bool wanted(std::uint32_t fm_id) const;
 

@@ -204,6 +204,12 @@ void Session::end(std::string_view how) {
     over_ = true;
 }
 
+void Session::end_with_fault() {
+    char text[8];
+    std::snprintf(text, sizeof(text), "X%02x", static_cast<unsigned>(stop_.signal) & 0xff);
+    end(text);
+}
+
 std::optional<Go> Session::handle(std::string_view packet) {
     struct Command {
         std::string_view name; ///< what the packet begins with

@@ -62,6 +62,8 @@ class Session {
     [[nodiscard]] bool over() const { return over_ || connection_.closed(); }
     /// The FM, or the card, has ended, as the packet @p how says.
     void end(std::string_view how);
+    /// The fault that the FM has stopped for has ended it.
+    void end_with_fault();
 
     // ---- What the debugger waits for while the FM runs ----
     [[nodiscard]] bool stepping() const { return stepping_; }

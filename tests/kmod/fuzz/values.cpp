@@ -11,8 +11,8 @@ namespace {
 constexpr std::size_t kDataBytes = 0x401000; // a page more than the largest payload
 constexpr std::size_t kElements = 260;       // a few more than an array may have
 
-constexpr std::array<std::uint32_t, 15> kOpcodes{
-#define K7_COMMAND(name, opcode, in_min, in_max, states, access) opcode,
+constexpr std::array kOpcodes{
+#define K7_COMMAND(name, opcode, in_min, in_max, states, access) std::uint32_t{opcode},
 #include <k7/commands.def>
 #undef K7_COMMAND
 };
