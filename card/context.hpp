@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "card/bus.hpp"
+#include "card/debug/debug.hpp"
 #include "card/faults.hpp"
 #include "card/fm_host/fm_log.hpp"
 #include "card/options.hpp"
@@ -25,11 +26,12 @@ namespace k7::card {
 
 struct Context {
     Context(const k7card_host &host, const Options &given)
-        : options(given), bus(host, faults), registers(bus, faults), store(given.store, given.store_size, given.esn) {
+        : options(given), bus(host, faults), registers(bus, faults), store(given.store, given.store_size, given.esn),
+          debug(given.debug) {
         faults.set(given.fault);
         for (const auto &[sensor, value] : given.sensors)
             sensors.set(sensor, value);
-        registers.set_identity(store.esn(), store.last_fault_sequence());
+        registers.set_identity(store.esn(), store.last_fault_sequence(), kFeatures | debug.features());
     }
 
     const Options options;
@@ -38,6 +40,7 @@ struct Context {
     Bus bus;
     Registers registers;
     Store store;
+    Debug debug;
     FmLog fm_log; ///< of the firmware thread; outlives it, so that the last lines before a halt can be read
 
     std::atomic<std::uint32_t> resets_since_power_on{0};

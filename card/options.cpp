@@ -23,6 +23,11 @@ std::uint64_t number(std::string_view name, std::string_view value, std::uint64_
     return result;
 }
 
+bool parse_fm_id(std::string_view text, std::uint32_t &fm_id) {
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), fm_id, 16);
+    return error == std::errc{} && end == text.data() + text.size() && fm_id >= K7_FM_ID_MIN && fm_id <= K7_FM_ID_MAX;
+}
+
 struct Property {
     std::string_view name;
     void (*set)(Options &options, std::string_view value);
@@ -53,6 +58,18 @@ constexpr std::array kProperties{
              [](Options &options, std::string_view value) {
                  options.store_size = number("store-size", value, Store::kMinimumSize, 1ull << 32);
              }},
+    Property{"debug",
+             [](Options &options, std::string_view value) {
+                 if (!DebugOptions::valid_place(value))
+                     refuse("debug", value, "must be unix:PATH, wait:PATH or stdio");
+                 options.debug.place = value;
+             }},
+    Property{"debug-fm",
+             [](Options &options, std::string_view value) {
+                 if (!parse_fm_id(value, options.debug.fm_id))
+                     refuse("debug-fm", value, "must be an FM ID in hexadecimal");
+             }},
+    Property{"profile", [](Options &options, std::string_view value) { options.debug.profile = value; }},
 };
 
 } // namespace

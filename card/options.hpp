@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "card/debug/debug.hpp"
 #include "card/k7card.h"
 #include "card/sensors.hpp"
 #include "card/store/store.hpp"
@@ -26,6 +27,7 @@ struct Options {
     std::uint64_t fm_budget = K7_FM_BUDGET_DEFAULT;              ///< instructions per call
     std::chrono::milliseconds watchdog{3000};
     std::uint64_t store_size = Store::kDefaultSize; ///< bytes
+    DebugOptions debug;
 
     /// How often idle firmware shows that it lives, and the watchdog looks.
     [[nodiscard]] std::chrono::milliseconds watchdog_tick() const {

@@ -72,15 +72,17 @@ static const u32 k7_query_opcodes[] = {
 	[K7_QUERY_IDENTITY] = K7_BOOT_IDENTIFY,
 	[K7_QUERY_STATE] = K7_BOOT_STATE,
 	[K7_QUERY_FAULT_REPORT] = K7_BOOT_FAULT_REPORT,
+	[K7_QUERY_FAULT_CORE] = K7_BOOT_FAULT_CORE,
 };
 
-static int k7_query_check(const struct k7_ioc_query *query)
+static int k7_query_check(struct file *file, const struct k7_ioc_query *query)
 {
 	if (!query->query || query->query >= ARRAY_SIZE(k7_query_opcodes))
 		return -EOPNOTSUPP;
-	if (query->reserved || (query->arg && query->query != K7_QUERY_FAULT_REPORT))
+	if (query->reserved || (query->arg && query->query < K7_QUERY_FAULT_REPORT))
 		return -EINVAL;
-	return 0;
+	/* A core holds memory of an FM, secrets of its own included. */
+	return query->query == K7_QUERY_FAULT_CORE ? k7_permit(file, K7_ACCESS_ADMIN) : 0;
 }
 
 static long k7_ioctl_query(struct file *file, void *arg)
@@ -88,7 +90,7 @@ static long k7_ioctl_query(struct file *file, void *arg)
 	struct k7_file *kf = file->private_data;
 	struct k7_ioc_query *query = arg;
 	struct k7_mailbox_call call = { .arg = query->arg };
-	int err = k7_query_check(query);
+	int err = k7_query_check(file, query);
 	u32 index;
 
 	if (err)

@@ -2,6 +2,7 @@
 #include "card/boot_loader/boot_loader.hpp"
 
 #include <algorithm>
+#include <openssl/crypto.h>
 
 namespace k7::card {
 
@@ -159,8 +160,9 @@ void BootLoader::serve_mailbox() {
         return std::as_bytes(std::span(text));
     };
     try {
-        const Bytes reply = execute(command, ticket);
+        Bytes reply = execute(command, ticket);
         card_.registers.answer_mailbox(ticket, K7_ST_OK, reply);
+        OPENSSL_cleanse(reply.data(), reply.size()); // a piece of a core may be secret
         if (command.opcode == K7_BOOT_RESET) {
             ++card_.resets_since_power_on;
             card_.registers.reset(static_cast<k7_boot_mode>(command.args[0]), true);

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "card/boot_loader/boot_loader.hpp"
+#include "card/fm_host/core.hpp"
 
 namespace k7::card {
 
@@ -72,7 +73,7 @@ struct BootCommands {
         identity.boot_loader_version = identity.firmware_version = software_version();
         identity.interface_version = K7_VERSION;
         put_text(identity.firmware_build, "k7hsm " K7HSM_VERSION);
-        identity.features = kFeatures;
+        identity.features = boot.card_.registers.features();
         identity.rings = K7_RING_MAX;
         identity.ring_entries = 1u << K7_RING_ENTRIES_MAX_LOG2;
         identity.payload_max = K7_PAYLOAD_MAX;
@@ -128,6 +129,19 @@ struct BootCommands {
         return to_bytes(*report);
     }
 
+    static Bytes fault_core(BootLoader &boot, const MailboxCommand &command, Gate::Ticket) {
+        const std::uint32_t sequence = K7_FAULT_CORE_SEQUENCE_GET(command.args[0]);
+        const auto core = read_core(boot.card_.store, sequence);
+        if (!core)
+            throw Error(K7_ST_NOT_FOUND,
+                        "there is no core" + (sequence == 0 ? std::string() : " of fault " + std::to_string(sequence)));
+        const std::span<const std::byte> bytes = core->bytes();
+        const std::size_t begin = std::min<std::size_t>(
+            bytes.size(), std::size_t{K7_FAULT_CORE_PIECE_GET(command.args[0])} * K7_MB_DATA_BYTES);
+        const auto piece = bytes.subspan(begin, std::min<std::size_t>(K7_MB_DATA_BYTES, bytes.size() - begin));
+        return {piece.begin(), piece.end()};
+    }
+
     static void stop(BootLoader &boot, Gate::Ticket ticket) {
         if (boot.card_.registers.status().state == K7_STATE_HALTED)
             boot.stop_firmware();
@@ -144,6 +158,7 @@ struct BootCommands {
 
     static Bytes erase_smfs(BootLoader &boot, const MailboxCommand &, Gate::Ticket ticket) {
         stop(boot, ticket);
+        boot.card_.store.erase_fault_cores();
         boot.card_.store.smfs_erase();
         boot.card_.registers.raise(K7_EVENT_SMFS);
         return {};
@@ -182,6 +197,7 @@ const BootCommands::Entry &BootCommands::find(std::uint16_t opcode) {
         Entry{K7_BOOT_START_FIRMWARE, false, start_firmware},
         Entry{K7_BOOT_STOP_FIRMWARE, false, stop_firmware},
         Entry{K7_BOOT_RESET, true, reset},
+        Entry{K7_BOOT_FAULT_CORE, false, fault_core},
     };
     const auto found =
         std::find_if(kTable.begin(), kTable.end(), [opcode](const Entry &entry) { return entry.opcode == opcode; });

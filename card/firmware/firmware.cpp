@@ -40,7 +40,7 @@ void Firmware::run() {
     } catch (const FmKilled &) {
         // The boot loader wants the firmware to end.
     } catch (const FmFault &fault) {
-        halt(K7_REASON_FM_FAULT, fault.report);
+        halt(K7_REASON_FM_FAULT, fault.report, fault.core.get());
     } catch (const StoreError &error) {
         store_failed(error.what());
     } catch (const std::exception &error) {
@@ -159,11 +159,11 @@ bool Firmware::serve_short_requests() {
 }
 
 // The report is committed before anyone can see the new state, so that whoever sees it finds the report.
-void Firmware::halt(k7_reason reason, k7_fault_report report) {
+void Firmware::halt(k7_reason reason, k7_fault_report report, const Core *core) {
     try {
         report.time = card_time();
         report.generation = card_.registers.status().generation;
-        card_.registers.set_fault_sequence(card_.store.add_fault_report(report));
+        card_.registers.set_fault_sequence(card_.store.add_fault_report(report, core_seal(card_.store, core)));
         ++card_.faults_since_power_on;
         card_.registers.change_state(event_ticket_, firmware_ticket_, K7_STATE_HALTED, reason, K7_EVENT_FAULT);
     } catch (const Error &error) {

@@ -87,7 +87,7 @@ class Firmware final : private DoorbellServer {
     bool serve_doorbell() noexcept override;
     /// @return whether nothing is left
     bool serve_short_requests();
-    void halt(k7_reason reason, k7_fault_report report);
+    void halt(k7_reason reason, k7_fault_report report, const Core *core = nullptr);
     void store_failed(const std::string &why);
 
     Context &card_;

@@ -105,6 +105,12 @@ class FmEngine {
     /// x0 .. x31 as the last resume() left them.
     [[nodiscard]] virtual std::array<std::uint32_t, 32> registers() const = 0;
 
+    /// For a debugger, between two resume(): where the next one goes on, K7_FM_EXIT_ADDRESS after the end; and changes.
+    /// A write to x0 is lost.
+    [[nodiscard]] virtual std::uint32_t pc() const = 0;
+    virtual void set_pc(std::uint32_t pc) = 0;
+    virtual void set_register(std::size_t index, std::uint32_t value) = 0;
+
     /// Return addresses after a fault at @p pc, innermost first, entry 0 = pc, at most @p limit. Follows frame
     /// pointers (the SDK compiles with them), trusts nothing it reads, always ends.
     [[nodiscard]] virtual std::vector<std::uint32_t> backtrace(std::uint32_t pc, std::size_t limit) const = 0;
@@ -124,6 +130,19 @@ void check_elf(std::span<const std::byte> elf);
 
 /// The bytes that the FM sees at K7_FM_IMAGE_BASE, as many as struct k7_fm_header has. @throws ElfError
 [[nodiscard]] std::array<std::byte, 72> header_bytes(std::span<const std::byte> elf);
+
+/// A piece of the address space.
+struct Range {
+    std::uint32_t address = 0;
+    std::uint32_t length = 0;
+};
+
+/// What an FM may write between two calls, in whole pages, ascending: its data segments, its heap, its stack.
+/// @throws ElfError
+[[nodiscard]] std::vector<Range> own_memory(std::span<const std::byte> elf);
+
+/// From the first executable byte to the last, with what lies between. @throws ElfError
+[[nodiscard]] Range code_memory(std::span<const std::byte> elf);
 
 /// Function that holds @p address, from .symtab (hostile input: checked); nothing when there is none.
 [[nodiscard]] std::optional<Symbol> find_symbol(std::span<const std::byte> elf, std::uint32_t address);

@@ -13,6 +13,7 @@ constexpr std::size_t kRa = 1;
 constexpr std::size_t kSp = 2;
 constexpr std::size_t kA0 = 10;
 constexpr std::size_t kArgumentsMax = 8;
+constexpr std::size_t kRegisters = 32;
 
 std::uint8_t permissions_of(const Segment &segment) {
     return static_cast<std::uint8_t>((segment.read ? kRead : 0) | (segment.write ? kWritable : 0) |
@@ -52,8 +53,15 @@ class Rv32imEngine final : public FmEngine {
         outcome.instructions = used_;
         if (outcome.end == Outcome::End::Paused && used_ == budget_)
             outcome.end = Outcome::End::Faulted; // fault says so already
-        pc_ = outcome.fault.pc;
+        pc_ = outcome.end == Outcome::End::Returned ? K7_FM_EXIT_ADDRESS : outcome.fault.pc;
         return outcome;
+    }
+
+    [[nodiscard]] std::uint32_t pc() const override { return pc_; }
+    void set_pc(std::uint32_t pc) override { pc_ = pc; }
+    void set_register(std::size_t index, std::uint32_t value) override {
+        if (index != 0 && index < kRegisters)
+            interpreter_.registers()[index] = value;
     }
 
     void map_message(std::span<const std::byte> request) override { memory_.map_message(request); }

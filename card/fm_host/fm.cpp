@@ -18,7 +18,7 @@ void Fm::load() {
     if (sha256(content) != stored_.fingerprint)
         throw Error(K7_ST_IMAGE_SIGNATURE, "an FM in the store differs from what was signed");
     try {
-        engine_ = fm::make_rv32im_engine(stored_.elf, services_, kill_);
+        engine_ = card_.debug.make_engine(stored_.fm_id, stored_.elf, services_, kill_);
     } catch (const fm::ElfError &error) {
         throw Error(K7_ST_IMAGE_ELF, error.what());
     }
@@ -48,7 +48,7 @@ std::uint32_t Fm::result_of(k7_fault_phase phase, const fm::Outcome &outcome) {
     case fm::Outcome::End::Killed:
         throw FmKilled{};
     case fm::Outcome::End::Faulted:
-        throw FmFault{report(phase, outcome)};
+        throw FmFault{report(phase, outcome), take_core(*engine_, stored_.elf, outcome.fault.address)};
     case fm::Outcome::End::Paused:
         break;
     }

@@ -10,6 +10,7 @@
 #include <span>
 
 #include "card/fm/engine.hpp"
+#include "card/fm_host/core.hpp"
 #include "card/fm_host/services.hpp"
 #include "k7/payload.h"
 
@@ -18,6 +19,7 @@ namespace k7::card {
 /// An FM faulted: the card halts. Thrown past everything that waits for the FM, so nothing of it completes.
 struct FmFault {
     k7_fault_report report; ///< all but sequence, time and generation
+    std::shared_ptr<const Core> core;
 };
 
 /// The firmware is being stopped while an FM runs.

@@ -117,6 +117,9 @@ struct K7HsmState {
     /* Properties. */
     char *store;
     char *esn;
+    char *debug;
+    char *debug_fm;
+    char *profile;
     char *initial_fault; /* set before the card was switched on; played again at every power-on */
     char *initial_sensors[K7_SENSORS];
     uint32_t vectors;
@@ -537,16 +540,19 @@ static bool k7_create_card(K7HsmState *s, Error **errp)
         .thread_stop = k7_thread_stop,
         .log = k7_log,
     };
-    struct k7card_property properties[2 + K7_SENSORS];
-    size_t count = 0;
+    const struct k7card_property given[] = {
+        { "store", s->store }, { "esn", s->esn }, { "debug", s->debug }, { "debug-fm", s->debug_fm },
+        { "profile", s->profile },
+    };
+    struct k7card_property properties[ARRAY_SIZE(given) + K7_SENSORS];
+    size_t count = 0, at;
     unsigned sensor;
     char reason[K7_TEXT_SIZE] = "";
 
-    if (s->store) {
-        properties[count++] = (struct k7card_property){ "store", s->store };
-    }
-    if (s->esn) {
-        properties[count++] = (struct k7card_property){ "esn", s->esn };
+    for (at = 0; at < ARRAY_SIZE(given); at++) {
+        if (given[at].value) {
+            properties[count++] = given[at];
+        }
     }
     for (sensor = 0; sensor < K7_SENSORS; sensor++) {
         if (s->initial_sensors[sensor]) {
@@ -707,6 +713,9 @@ static void k7_instance_finalize(Object *obj)
 static K7_CONST Property k7_properties[] = {
     DEFINE_PROP_STRING("store", K7HsmState, store),
     DEFINE_PROP_STRING("esn", K7HsmState, esn),
+    DEFINE_PROP_STRING("debug", K7HsmState, debug),
+    DEFINE_PROP_STRING("debug-fm", K7HsmState, debug_fm),
+    DEFINE_PROP_STRING("profile", K7HsmState, profile),
     DEFINE_PROP_UINT32("vectors", K7HsmState, vectors, K7CARD_VECTORS),
     DEFINE_PROP_BOOL("msix", K7HsmState, msix, true),
     DEFINE_PROP_BOOL("msi", K7HsmState, msi, true),

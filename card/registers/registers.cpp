@@ -76,7 +76,7 @@ std::optional<std::uint32_t> Registers::read_identity(std::uint32_t offset) cons
     case K7_REG_VERSION:
         return K7_VERSION;
     case K7_REG_FEATURES:
-        return kFeatures;
+        return features_;
     case K7_REG_STATE:
         return status_.reason << 8 | status_.state;
     case K7_REG_GENERATION:
@@ -226,8 +226,9 @@ void Registers::write_mailbox(std::uint32_t offset, std::uint32_t value, Effects
 
 // ---- State and events -----------------------------------------------------------------------------------------------
 
-void Registers::set_identity(std::string_view esn, std::uint32_t fault_sequence) {
+void Registers::set_identity(std::string_view esn, std::uint32_t fault_sequence, std::uint32_t features) {
     const std::scoped_lock lock(mutex_);
+    features_ = features;
     std::copy_n(esn.begin(), std::min(esn.size(), esn_.size()), esn_.begin());
     status_.fault_sequence = fault_sequence;
 }

@@ -30,7 +30,7 @@ namespace k7::card {
     return state == K7_STATE_OPERATIONAL || state == K7_STATE_PRE_INIT || state == K7_STATE_MAINTENANCE;
 }
 
-/// Value of FEATURES.
+/// Value of FEATURES, of a card without debugger.
 constexpr std::uint32_t kFeatures = K7_FEATURE_FM | K7_FEATURE_SMFS | K7_FEATURE_ARM | K7_FEATURE_BULK;
 
 /// What the boot loader thread should look at.
@@ -73,7 +73,8 @@ class Registers {
 
     // ---- State and events ----
     /// Once, before the bus may see the card.
-    void set_identity(std::string_view esn, std::uint32_t fault_sequence);
+    void set_identity(std::string_view esn, std::uint32_t fault_sequence, std::uint32_t features);
+    [[nodiscard]] std::uint32_t features() const { return features_; }
     [[nodiscard]] Status status() const;
     /// Draw a ticket for change_state(): what was begun before a reset must not change the state after it.
     [[nodiscard]] Gate::Ticket ticket() const { return bus_.event_gate().ticket(); }
@@ -165,6 +166,7 @@ class Registers {
     std::condition_variable firmware_wake_;
 
     std::array<char, K7_ESN_SIZE> esn_{};
+    std::uint32_t features_ = kFeatures; ///< never changes once the card is made
     Status status_;
     std::uint32_t event_status_ = 0;
     std::uint32_t event_mask_ = 0;

@@ -23,8 +23,19 @@ std::uint32_t Store::last_fault_sequence() {
     return last_sequence(database_);
 }
 
-std::uint32_t Store::add_fault_report(k7_fault_report report) {
+// A full store still takes the report, whose row is there from the start.
+std::uint32_t Store::add_fault_report(k7_fault_report report, const SealCore &seal) {
     const std::scoped_lock lock(mutex_);
+    try {
+        return write_fault_report(report, seal);
+    } catch (const Error &error) {
+        if (!seal || error.status() != K7_ST_STORE_FULL)
+            throw;
+        return write_fault_report(report, {});
+    }
+}
+
+std::uint32_t Store::write_fault_report(k7_fault_report report, const SealCore &seal) {
     Transaction transaction(database_);
     report.version = K7_FAULT_REPORT_VERSION;
     report.sequence = last_sequence(database_) + 1;
@@ -33,6 +44,16 @@ std::uint32_t Store::add_fault_report(k7_fault_report report) {
         .bind(1, std::as_bytes(std::span(&report, 1)))
         .bind(2, report.sequence % kFaultReports)
         .run();
+    if (seal) {
+        database_.prepare("DELETE FROM fault_core WHERE sequence <= ?")
+            .bind(0, std::int64_t{report.sequence} - kFaultCores)
+            .run();
+        database_.prepare("INSERT INTO fault_core VALUES (?, ?, ?)")
+            .bind(0, report.sequence)
+            .bind(1, report.fm_id)
+            .bind(2, seal(report.sequence))
+            .run();
+    }
     transaction.commit();
     return report.sequence;
 }
@@ -48,6 +69,23 @@ std::optional<k7_fault_report> Store::fault_report(std::uint32_t sequence) {
     k7_fault_report report{};
     std::memcpy(&report, bytes.data(), std::min(bytes.size(), sizeof(report)));
     return report;
+}
+
+std::optional<StoredCore> Store::fault_core(std::uint32_t sequence) {
+    const std::scoped_lock lock(mutex_);
+    auto query = database_.prepare("SELECT sequence, sealed FROM fault_core WHERE sequence = ?1 OR ?1 = 0 "
+                                   "ORDER BY sequence DESC LIMIT 1");
+    query.bind(0, sequence);
+    if (!query.step())
+        return std::nullopt;
+    return StoredCore{query.word(0), query.blob(1)};
+}
+
+void Store::erase_fault_cores() {
+    const std::scoped_lock lock(mutex_);
+    Transaction transaction(database_);
+    database_.execute("DELETE FROM fault_core");
+    transaction.commit();
 }
 
 } // namespace k7::card

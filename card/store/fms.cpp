@@ -91,6 +91,7 @@ bool Store::delete_fm(std::uint32_t fm_id) {
     Transaction transaction(database_);
     const std::int64_t before = count(database_, "fm");
     database_.prepare("DELETE FROM fm WHERE fm_id = ?").bind(0, fm_id).run();
+    database_.prepare("DELETE FROM fault_core WHERE fm_id = ?").bind(0, fm_id).run();
     const bool deleted = count(database_, "fm") != before;
     transaction.commit();
     return deleted;
@@ -99,7 +100,7 @@ bool Store::delete_fm(std::uint32_t fm_id) {
 void Store::erase_fms() {
     const std::scoped_lock lock(mutex_);
     Transaction transaction(database_);
-    database_.execute("DELETE FROM fm");
+    database_.execute("DELETE FROM fault_core; DELETE FROM fm");
     transaction.commit();
 }
 

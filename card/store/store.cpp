@@ -33,6 +33,11 @@ CREATE TABLE smfs_chunk(node INTEGER NOT NULL, position INTEGER NOT NULL, sealed
     PRIMARY KEY (node, position)) WITHOUT ROWID;
 )sql";
 
+// Not in stores of earlier cards, which keep their schema version: an earlier card does not mind them.
+constexpr const char *kLaterTables = R"sql(
+CREATE TABLE IF NOT EXISTS fault_core(sequence INTEGER PRIMARY KEY, fm_id INTEGER NOT NULL, sealed BLOB NOT NULL);
+)sql";
+
 void random_bytes(std::span<std::byte> bytes) {
     if (RAND_bytes(reinterpret_cast<unsigned char *>(bytes.data()), static_cast<int>(bytes.size())) != 1)
         throw Error(K7_ST_INTERNAL, "the random generator failed");
@@ -57,9 +62,10 @@ bool valid_esn(const std::string &esn) {
 
 Store::Store(const std::string &path, std::uint64_t size_limit, const std::string &esn) : database_(path) {
     open_file(path);
-    set_size_limit(size_limit);
     if (database_.pragma("user_version") == 0)
         create_schema(esn);
+    database_.execute(kLaterTables);
+    set_size_limit(size_limit);
     finish_smfs_erase(); // before anything is read: its VACUUM allows no statement in progress
     auto read_esn = database_.prepare("SELECT value FROM identity WHERE name = 'esn'");
     if (!read_esn.step())

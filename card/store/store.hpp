@@ -40,6 +40,12 @@ struct StoredCertificate {
     Bytes der;
 };
 
+/// A core as it is stored.
+struct StoredCore {
+    std::uint32_t sequence = 0; ///< of its report
+    Bytes sealed;
+};
+
 /// Totals of the FMs in the store.
 struct FmTotals {
     std::uint32_t count = 0;
@@ -73,6 +79,7 @@ class Store {
     static constexpr std::uint64_t kMinimumSize = 256 * 1024;
     static constexpr std::uint64_t kDefaultSize = 64 * 1024 * 1024;
     static constexpr std::uint32_t kFaultReports = 16; ///< how many are kept
+    static constexpr std::uint32_t kFaultCores = 4;    ///< how many of them have their core
     static constexpr std::uint32_t kCertificates = 64; ///< how many are kept at most
 
     /// Open or create. @param esn for a new store; empty: make one up. With an existing store it must be its own.
@@ -93,11 +100,17 @@ class Store {
     [[nodiscard]] std::vector<StoredCertificate> list_certificates();
 
     // ---- Fault reports (store/fault_reports.cpp) ----
-    /// Number @p report and keep it. @return its sequence
-    std::uint32_t add_fault_report(k7_fault_report report);
+    /// Makes what is kept of a core, for the report with the number @p sequence.
+    using SealCore = std::function<Bytes(std::uint32_t sequence)>;
+    /// Number @p report and keep it, with the core of @p seal if there is one, and room for it. @return its sequence
+    std::uint32_t add_fault_report(k7_fault_report report, const SealCore &seal = {});
     /// @param sequence 0: the last one. @return nothing when it is not kept
     [[nodiscard]] std::optional<k7_fault_report> fault_report(std::uint32_t sequence);
     [[nodiscard]] std::uint32_t last_fault_sequence();
+    /// What is kept of the core of report @p sequence; 0: of the last report that has one
+    [[nodiscard]] std::optional<StoredCore> fault_core(std::uint32_t sequence);
+    /// Cores hold memory of FMs, and what FMs read from the SMFS: they go with either.
+    void erase_fault_cores();
 
     // ---- SMFS (store/smfs_nodes.cpp) ----
     [[nodiscard]] SmfsTotals smfs_totals();
@@ -120,6 +133,7 @@ class Store {
     void check_schema();
     void create_schema(const std::string &esn);
     void set_size_limit(std::uint64_t size_limit);
+    std::uint32_t write_fault_report(k7_fault_report report, const SealCore &seal);
     void finish_smfs_erase();
 
     mutable std::mutex mutex_;

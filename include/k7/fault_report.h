@@ -3,7 +3,8 @@
  * @file fault_report.h
  * The report that the card keeps of what halted it. It survives resets and power
  * cuts, is fetched through the boot loader's mailbox (so also from a halted
- * card), and never holds FM memory, SMFS content or a key.
+ * card), and never holds FM memory, SMFS content or a key. The core that is kept
+ * beside it does hold FM memory: struct k7_fault_core.
  */
 #ifndef K7_FAULT_REPORT_H
 #define K7_FAULT_REPORT_H
@@ -87,5 +88,46 @@ struct k7_fault_report {
 	__u8 fingerprint[K7_FM_FINGERPRINT_SIZE];
 	__u8 reserved1[200];
 };
+
+#define K7_FAULT_CORE_VERSION	1
+#define K7_FAULT_CORE_BYTES	0x10000	/* of FM memory in a core, at most */
+#define K7_FAULT_CORE_RANGES	16
+
+/** struct k7_fault_core_range - a piece of FM memory in a core
+ * @address:	of its first byte in the FM's address space
+ * @length:	bytes, a multiple of the FM's page
+ */
+struct k7_fault_core_range {
+	__le32 address;
+	__le32 length;
+};
+
+/** struct k7_fault_core - FM memory kept with a fault report, 144 bytes and the memory
+ * @version:	K7_FAULT_CORE_VERSION
+ * @sequence:	of the report that it belongs to; registers and cause are there
+ * @size:	bytes of the whole core: this struct and the memory behind it
+ * @range_count: ranges used, at most K7_FAULT_CORE_RANGES
+ * @ranges:	ascending, without overlap; their bytes follow the struct one after the other
+ *
+ * What an FM writes itself: stack, data and heap, as far as K7_FAULT_CORE_BYTES go.
+ * Never a request or reply of the host, never keys or SMFS content that the FM did
+ * not itself read into its memory; what it did read may be there. So it is for
+ * those who may administer the card.
+ */
+struct k7_fault_core {
+	__le32 version;
+	__le32 sequence;
+	__le32 size;
+	__le32 range_count;
+	struct k7_fault_core_range ranges[K7_FAULT_CORE_RANGES];
+};
+
+/*
+ * A core is read in pieces of K7_MB_DATA_BYTES: argument of K7_BOOT_FAULT_CORE.
+ * sequence: of the report, modulo 2^24; 0: the last core
+ */
+#define K7_FAULT_CORE_PIECE(sequence, piece)	(((sequence) & 0xffffff) | ((__u32)(piece) << 24))
+#define K7_FAULT_CORE_SEQUENCE_GET(arg)		((arg) & 0xffffff)
+#define K7_FAULT_CORE_PIECE_GET(arg)		((arg) >> 24)
 
 #endif /* K7_FAULT_REPORT_H */

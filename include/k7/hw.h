@@ -52,6 +52,7 @@
 #define K7_FEATURE_SMFS		(1u << 1)	/* has a Secure Memory File System */
 #define K7_FEATURE_ARM		(1u << 2)	/* rings: K7_RING_ON_DEMAND and K7_RING_DOORBELL */
 #define K7_FEATURE_BULK		(1u << 3)	/* request payloads may be lists: K7_SQE_LIST */
+#define K7_FEATURE_DEBUG	(1u << 30)	/* FMs are open to a debugger: no card for secrets */
 
 #define K7_STATE_GET(v)		((v) & 0xff)
 #define K7_REASON_GET(v)	(((v) >> 8) & 0xff)
@@ -134,6 +135,7 @@ enum k7_boot_opcode {
 	K7_BOOT_START_FIRMWARE = 6,	/* k7_boot_mode; (re)starts; answers before it is up */
 	K7_BOOT_STOP_FIRMWARE = 7,	/* state BOOT, reason STOPPED; waits until it has stopped */
 	K7_BOOT_RESET = 8,		/* arg0: enum k7_boot_mode; answers, then card resets */
+	K7_BOOT_FAULT_CORE = 9,		/* arg0: K7_FAULT_CORE_PIECE() -> bytes of k7_fault_core */
 };
 
 enum k7_boot_mode {

@@ -134,6 +134,12 @@ struct k7_ioc_info {
 #define K7_QUERY_STATE		2	/* reply: struct k7_card_state */
 /* reply: struct k7_fault_report; arg: sequence, 0: the last */
 #define K7_QUERY_FAULT_REPORT	3
+/*
+ * reply: bytes of struct k7_fault_core from 4096 times the piece on, none at its end;
+ * arg: piece in 31:24, sequence of the report in 23:0, 0: the last.
+ * Holds FM memory: needs CAP_SYS_ADMIN and a file opened for writing.
+ */
+#define K7_QUERY_FAULT_CORE	4
 
 /**
  * struct k7_ioc_query - ask the card's boot loader (40 bytes)
@@ -147,7 +153,7 @@ struct k7_ioc_info {
  * @reserved:	0
  *
  * Needs no firmware: works on a halted card. Bounded by the mailbox timeout
- * (about a second). Any open file, no privilege.
+ * (about a second). Any open file, no privilege, but for K7_QUERY_FAULT_CORE.
  */
 struct k7_ioc_query {
 	__u32 size;
