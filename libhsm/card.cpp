@@ -16,6 +16,7 @@ namespace {
 
 constexpr std::size_t kQueryRoom = K7_MB_DATA_BYTES;
 constexpr std::size_t kLoadChunkMax = std::size_t{1} << 20;
+constexpr std::size_t kCoreMax = sizeof(k7_fault_core) + K7_FAULT_CORE_BYTES;
 constexpr std::size_t kLabelMax = sizeof(k7_fm_load::label) - 1;
 constexpr std::uint32_t kForever = std::numeric_limits<std::uint32_t>::max();
 
@@ -98,6 +99,25 @@ CardStatus Card::status() const {
 
 std::optional<FaultReport> Card::fault_report(std::uint32_t sequence) const {
     return read_fault(*transport_, sequence);
+}
+
+std::optional<FaultCore> Card::fault_core(std::uint32_t sequence) const {
+    try {
+        SecureBytes bytes;
+        for (std::uint32_t piece = 0; bytes.size() <= kCoreMax; ++piece) {
+            const std::uint32_t argument = K7_FAULT_CORE_PIECE(sequence, piece);
+            const Answer answer =
+                query(*transport_, K7_QUERY_FAULT_CORE, argument, kQueryRoom, "read the core of its fault");
+            bytes.insert(bytes.end(), answer.payload.begin(), answer.payload.end());
+            if (answer.payload.size() < K7_MB_DATA_BYTES)
+                break;
+        }
+        return decode_fault_core(bytes);
+    } catch (const Error &error) {
+        if (error.card_status() == K7_ST_NOT_FOUND || error.card_status() == K7_ST_UNKNOWN_COMMAND)
+            return std::nullopt;
+        throw;
+    }
 }
 
 std::vector<FmInfo> Card::fms() const {

@@ -106,6 +106,7 @@ Identity decode_identity(ByteView reply) {
     identity.firmware_build = field(wire.firmware_build);
     identity.has_fm = (le32toh(wire.features) & K7_FEATURE_FM) != 0;
     identity.has_smfs = (le32toh(wire.features) & K7_FEATURE_SMFS) != 0;
+    identity.debug = (le32toh(wire.features) & K7_FEATURE_DEBUG) != 0;
     identity.rings = le32toh(wire.rings);
     identity.ring_entries = le32toh(wire.ring_entries);
     identity.payload_max = le32toh(wire.payload_max);
@@ -166,6 +167,23 @@ FaultReport decode_fault_report(ByteView reply) {
     report.symbol_offset = le32toh(wire.symbol_offset);
     report.fingerprint = fingerprint_of(wire.fingerprint);
     return report;
+}
+
+FaultCore decode_fault_core(ByteView core) {
+    const auto wire = take<k7_fault_core>(core, "core");
+    FaultCore result;
+    result.sequence = le32toh(wire.sequence);
+    ByteView rest = core.subspan(sizeof wire);
+    const std::size_t count = std::min<std::size_t>(le32toh(wire.range_count), std::size(wire.ranges));
+    for (std::size_t index = 0; index < count; ++index) {
+        const std::size_t length = le32toh(wire.ranges[index].length);
+        if (length > rest.size())
+            throw Error(ErrorKind::failed, "the card's core ends within its memory",
+                        "the card breaks its own protocol");
+        result.memory.push_back({le32toh(wire.ranges[index].address), {rest.begin(), rest.begin() + length}});
+        rest = rest.subspan(length);
+    }
+    return result;
 }
 
 FmInfo decode_fm(ByteView reply) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "hsm/bytes.hpp"
+#include "hsm/fault_core.hpp"
 #include "hsm/types.hpp"
 
 namespace hsm {
@@ -17,6 +18,7 @@ namespace hsm {
 Identity decode_identity(ByteView reply);
 CardStatus decode_status(ByteView reply);
 FaultReport decode_fault_report(ByteView reply);
+FaultCore decode_fault_core(ByteView core);
 FmInfo decode_fm(ByteView reply);
 std::vector<FmInfo> decode_fm_list(ByteView reply);
 std::vector<CertificateInfo> decode_certificates(ByteView reply);

@@ -69,6 +69,11 @@ struct SymbolTable::Implementation {
     [[nodiscard]] std::vector<SourceFrame> from_debug_information(Dwarf_Addr pc) const;
     [[nodiscard]] SourceFrame from_symbols(std::uint32_t pc) const;
     bool search_section(Elf_Scn *section, std::uint32_t pc, SourceFrame &frame) const;
+    [[nodiscard]] bool has_code_at(Dwarf_Addr address) const;
+    template <typename Function>
+    void for_each_unit(Function function) const;
+    void add_statements(Dwarf_Die &unit, std::vector<SourceStatement> &statements) const;
+    void add_function(Dwarf_Die &die, std::vector<SourceFunction> &functions) const;
 };
 
 std::vector<SourceFrame> SymbolTable::Implementation::from_debug_information(Dwarf_Addr pc) const {
@@ -122,6 +127,87 @@ SourceFrame SymbolTable::Implementation::from_symbols(std::uint32_t pc) const {
         if (search_section(section, pc, frame))
             break;
     return frame;
+}
+
+/// Debug information also tells of code that the linker left out, at addresses where none is.
+bool SymbolTable::Implementation::has_code_at(Dwarf_Addr address) const {
+    std::size_t count = 0;
+    if (elf_getphdrnum(elf.get(), &count) != 0)
+        return false;
+    for (std::size_t index = 0; index < count; ++index) {
+        GElf_Phdr header{};
+        if (gelf_getphdr(elf.get(), static_cast<int>(index), &header) == nullptr)
+            return false;
+        if (header.p_type == PT_LOAD && (header.p_flags & PF_X) != 0 && address >= header.p_vaddr &&
+            address - header.p_vaddr < header.p_memsz)
+            return true;
+    }
+    return false;
+}
+
+template <typename Function>
+void SymbolTable::Implementation::for_each_unit(Function function) const {
+    Dwarf_CU *next = nullptr;
+    std::uint8_t type = 0;
+    Dwarf_Die unit;
+    while (dwarf && dwarf_get_units(dwarf.get(), next, &next, nullptr, &type, &unit, nullptr) == 0)
+        function(unit);
+}
+
+void SymbolTable::Implementation::add_statements(Dwarf_Die &unit, std::vector<SourceStatement> &statements) const {
+    Dwarf_Lines *lines = nullptr;
+    std::size_t count = 0;
+    if (dwarf_getsrclines(&unit, &lines, &count) != 0)
+        return;
+    for (std::size_t index = 0; index < count; ++index) {
+        Dwarf_Line *const line = dwarf_onesrcline(lines, index);
+        Dwarf_Addr address = 0;
+        SourceStatement statement;
+        bool begins = false;
+        bool ends_sequence = true;
+        dwarf_linebeginstatement(line, &begins);
+        dwarf_lineendsequence(line, &ends_sequence);
+        if (!begins || ends_sequence || dwarf_lineaddr(line, &address) != 0 || !has_code_at(address))
+            continue;
+        dwarf_lineno(line, &statement.line);
+        statement.address = static_cast<std::uint32_t>(address);
+        statement.file = text_of(dwarf_linesrc(line, nullptr, nullptr));
+        if (statement.line > 0)
+            statements.push_back(std::move(statement));
+    }
+}
+
+void SymbolTable::Implementation::add_function(Dwarf_Die &die, std::vector<SourceFunction> &functions) const {
+    Dwarf_Addr begin = 0;
+    Dwarf_Addr end = 0;
+    if (dwarf_lowpc(&die, &begin) != 0 || dwarf_highpc(&die, &end) != 0 || begin >= end || !has_code_at(begin))
+        return;
+    SourceFunction function{.name = name_of(&die),
+                            .file = text_of(dwarf_decl_file(&die)),
+                            .begin = static_cast<std::uint32_t>(begin),
+                            .end = static_cast<std::uint32_t>(end)};
+    dwarf_decl_line(&die, &function.line);
+    functions.push_back(std::move(function));
+}
+
+std::vector<SourceStatement> SymbolTable::statements() const {
+    std::vector<SourceStatement> statements;
+    implementation_->for_each_unit([&](Dwarf_Die &unit) { implementation_->add_statements(unit, statements); });
+    return statements;
+}
+
+std::vector<SourceFunction> SymbolTable::functions() const {
+    struct Collection {
+        const Implementation &implementation;
+        std::vector<SourceFunction> functions;
+    } collection{*implementation_, {}};
+    const auto add = [](Dwarf_Die *die, void *argument) -> int {
+        auto *const to = static_cast<Collection *>(argument);
+        to->implementation.add_function(*die, to->functions);
+        return DWARF_CB_OK;
+    };
+    implementation_->for_each_unit([&](Dwarf_Die &unit) { dwarf_getfuncs(&unit, add, &collection, 0); });
+    return std::move(collection.functions);
 }
 
 std::string to_string(const SourceFrame &frame) {

@@ -162,11 +162,12 @@ void InProcessCard::read_mailbox(std::span<std::byte> bytes) const {
 
 int InProcessCard::query(k7_ioc_query &query) {
     static_assert(K7_QUERY_IDENTITY == K7_BOOT_IDENTIFY && K7_QUERY_FAULT_REPORT == K7_BOOT_FAULT_REPORT);
-    if (query.query < K7_QUERY_IDENTITY || query.query > K7_QUERY_FAULT_REPORT)
+    if (query.query < K7_QUERY_IDENTITY || query.query > K7_QUERY_FAULT_CORE)
         return EOPNOTSUPP;
+    const std::uint32_t opcode = query.query == K7_QUERY_FAULT_CORE ? K7_BOOT_FAULT_CORE : query.query;
     const std::lock_guard lock(mailbox_mutex_);
     Answer answer;
-    if (const int error = mailbox(query.query, query.arg, milliseconds(K7_MAILBOX_TIMEOUT_MS), answer))
+    if (const int error = mailbox(opcode, query.arg, milliseconds(K7_MAILBOX_TIMEOUT_MS), answer))
         return error;
     query.card_status = answer.status;
     query.reply_len = answer.length;

@@ -23,6 +23,8 @@ using k7::tool::Json;
 using k7::tool::to_json;
 using k7::tool::Tool;
 
+constexpr mode_t kCoreMode = 0600; // an FM's memory may be secret
+
 struct Options {
     std::string card;
     std::string image;
@@ -30,6 +32,7 @@ struct Options {
     std::string label;
     std::string fm;
     std::string elf;
+    std::string core;
     std::uint32_t sequence = 0;
     bool yes = false;
 };
@@ -152,6 +155,18 @@ int activate(const Context &context) {
     return k7::tool::kExitDone;
 }
 
+/// Save what the card kept of the FM's memory. @return bytes of the file
+std::size_t save_core(const Context &context, const hsm::FaultReport &report) {
+    const std::optional<hsm::FaultCore> core = context.card.fault_core(report.sequence);
+    if (!core)
+        throw hsm::Error(hsm::ErrorKind::not_found,
+                         "the card keeps no core of fault " + std::to_string(report.sequence),
+                         "only the last faults of FMs have one, until FMs or the SMFS are erased");
+    const hsm::SecureBytes file = hsm::core_file(report, *core);
+    k7::tool::write_file(context.options.core, file, kCoreMode);
+    return file.size();
+}
+
 int faults(const Context &context) {
     const std::optional<hsm::FaultReport> report = context.card.fault_report(context.options.sequence);
     if (!report) {
@@ -167,9 +182,15 @@ int faults(const Context &context) {
                                                : k7::tool::FaultSymbols::from_file(*report, context.options.elf);
     if (!symbols.note().empty())
         context.tool.note(symbols.note());
+    Json result = {{"card", context.card.name()}, {"fault", k7::tool::fault_json(*report, symbols)}};
+    const std::string &core = context.options.core;
+    if (!core.empty())
+        result["core"] = {{"file", core}, {"size", save_core(context, *report)}};
     if (!context.tool.json())
         std::cout << k7::tool::fault_text(*report, symbols);
-    context.tool.result({{"card", context.card.name()}, {"fault", k7::tool::fault_json(*report, symbols)}});
+    if (!core.empty())
+        context.tool.line("Core file:       " + core + ", for `gdb-multiarch FM.elf " + core + "`");
+    context.tool.result(result);
     return k7::tool::kExitDone;
 }
 
@@ -202,6 +223,9 @@ void declare_delete(CLI::App &app, Options &options) {
 void declare_faults(CLI::App &app, Options &options) {
     app.add_option("--elf", options.elf,
                    "ELF file or image of the FM, for its symbols (default: the copy kept by load)")
+        ->type_name("FILE");
+    app.add_option("--core", options.core,
+                   "Save the FM's memory and registers as a core file for gdb-multiarch (mode 0600: may hold secrets)")
         ->type_name("FILE");
     app.add_option("--sequence", options.sequence, "Number of an older fault report (default: the last)")
         ->type_name("N");

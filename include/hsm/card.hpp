@@ -15,6 +15,7 @@
 #include "hsm/bytes.hpp"
 #include "hsm/error.hpp"
 #include "hsm/export.hpp"
+#include "hsm/fault_core.hpp"
 #include "hsm/types.hpp"
 
 namespace hsm {
@@ -92,6 +93,11 @@ class HSM_EXPORT Card {
     /// @param sequence which report, 0: the last one
     /// @return nothing when the card has no such report
     [[nodiscard]] std::optional<FaultReport> fault_report(std::uint32_t sequence = 0) const;
+
+    /// The FM memory that was kept with a report. It may hold secrets of the FM. Needs CAP_SYS_ADMIN.
+    /// @param sequence of the report, 0: the last core
+    /// @return nothing when the card keeps none: the last few reports of FMs have one, until FMs or SMFS are erased
+    [[nodiscard]] std::optional<FaultCore> fault_core(std::uint32_t sequence = 0) const;
 
     /// FMs in the card's store, ordered by ID. Needs an operational card, as all calls from here to random().
     [[nodiscard]] std::vector<FmInfo> fms() const;

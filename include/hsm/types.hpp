@@ -77,6 +77,7 @@ struct Identity {
     std::string firmware_build;
     bool has_fm = false;
     bool has_smfs = false;
+    bool debug = false; ///< its FMs are open to a debugger: no card for secrets
     std::uint32_t rings = 0;
     std::uint32_t ring_entries = 0;
     std::uint32_t payload_max = 0; ///< bytes

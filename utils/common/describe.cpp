@@ -74,6 +74,7 @@ Json to_json(const hsm::Identity &identity) {
             {"firmware_build", identity.firmware_build},
             {"has_fm", identity.has_fm},
             {"has_smfs", identity.has_smfs},
+            {"debug", identity.debug},
             {"payload_max", identity.payload_max},
             {"channels", identity.channels},
             {"fm_capacity", identity.fm_capacity},

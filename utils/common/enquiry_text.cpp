@@ -103,6 +103,8 @@ Value features(const ModuleView &module) {
     std::string text = module.identity->has_fm ? "FM" : "";
     if (module.identity->has_smfs)
         text += text.empty() ? "SMFS" : " SMFS";
+    if (module.identity->debug)
+        text += text.empty() ? "DEBUG" : " DEBUG";
     return otherwise(text, "none");
 }
 
