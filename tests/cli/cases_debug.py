@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Debugging of FMs: core files of faults, FMs under gdb, profiles."""
+
+import pathlib
+import subprocess
+
+from harness import BIN, FMS, run, test
+
+SAMPLES = pathlib.Path(__file__).resolve().parents[2] / "fmsdk/samples"
+
+
+def gdb(elf, *commands, target=None):
+    """What gdb-multiarch prints when it is told @commands; @target is a core file."""
+    arguments = ["gdb-multiarch", "-nx", "-batch", "-d", str(SAMPLES / "crashy"), "-ex", "set width 0"]
+    for command in commands:
+        arguments += ["-ex", command]
+    arguments += [str(elf)] + ([str(target)] if target else [])
+    done = subprocess.run(arguments, capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL, check=False)
+    return done.stdout + done.stderr
+
+
+@test
+def core_file_opens_in_gdb(card):
+    card.load_fm("crashy")
+    card.fmcall("a002", "crash").expect(4)
+    core = card.file("core")
+    card.ctfm("faults", "--core", core).expect(0, ["write_slot", "Core file:", "gdb-multiarch"])
+    assert core.stat().st_mode & 0o777 == 0o600, oct(core.stat().st_mode)
+    fault = card.ctfm("faults", "--core", core, "--json").expect(0).json()
+    assert fault["core"] == {"file": str(core), "size": core.stat().st_size}, fault["core"]
+    shown = gdb(FMS / "crashy.elf", "info registers", "bt", "frame 1", "list", "print slots", "x/2xw $sp", target=core)
+    assert "SIGSEGV" in shown and "FM crashy (a002), fault 1: store access fault" in shown, shown
+    for index, value in enumerate(fault["fault"]["registers"][1:], 1):
+        name = "ra sp gp tp t0 t1 t2 fp s1 a0 a1 a2 a3 a4 a5 a6 a7".split()[index - 1] if index < 18 else None
+        assert name is None or f"\n{name} " in shown and f"0x{value:x}\t" in shown, (name, hex(value), shown)
+    frames = [line for line in shown.splitlines() if line.startswith("#")]
+    assert "write_slot" in frames[0] and "crashy.c" in frames[0], shown
+    assert any("on_message" in frame for frame in frames), shown
+    assert 'name = ' in shown and '"product"' in shown and "Cannot access memory" not in shown, shown
+    assert any(frame.startswith("#1") and "keep_result" in frame for frame in frames), shown
+    assert "write_slot(slot, result)" in shown, f"no source:\n{shown}"
+
+
+@test
+def no_core_after_erasing(card):
+    card.load_fm("crashy")
+    card.fmcall("a002", "crash").expect(4)
+    run("fmrecover", "--fm", "--yes", card.selector).expect(0)
+    core = card.file("core")
+    card.ctfm("faults").expect(0, "store access fault")
+    card.ctfm("faults", "--core", core).refuses(3, "keeps no core of fault 1", "erased")
+    assert not core.exists()
+
+
+def fmsdk_gdb(fm, request, *commands):
+    """`fmsdk gdb` in a batch. Its messages and gdb's together."""
+    arguments = ["gdb", "--batch", "--text", request]
+    for command in ("set width 0", *commands):
+        arguments += ["--ex", command]
+    done = run("fmsdk", *arguments, FMS / f"{fm}.elf")
+    return done.out + done.err
+
+
+@test
+def gdb_breaks_steps_and_ends(_card):
+    shown = fmsdk_gdb("echo", "hello", "bt", "break on_message", "continue", "info registers a2", "x/5cb $a1", "stepi",
+                      "p $pc", "finish", "continue")
+    assert "_start" in shown.split("Breakpoint 1")[0], shown
+    assert "on_message (" in shown and "length=5) at echo.c:" in shown, shown
+    assert "0x5\t5" in shown and "104 'h'" in shown, shown
+    assert "call 1: status 0, 5 bytes of reply" in shown, shown
+    assert "exited normally" in shown, shown
+
+
+@test
+def gdb_watches_and_changes(_card):
+    shown = fmsdk_gdb("crashy", "add 2 3", "watch slots[0].result", "continue", "bt",
+                      "set variable slots[0].result = 99", "print slots[0]", "delete", "continue")
+    assert "Hardware watchpoint 1: slots[0].result" in shown and "write_slot" in shown, shown
+    assert "New value = 5" in shown and "result = 99" in shown and "keep_result" in shown, shown
+    assert "call 1: status 0, 1 bytes of reply" in shown, shown
+
+
+@test
+def gdb_after_a_fault(_card):
+    shown = fmsdk_gdb("faults", "null-write", "continue", "bt", "set variable $pc = $pc + 4", "signal 0")
+    assert "SIGSEGV" in shown and "fault_null_write" in shown and "exited normally" in shown, shown
+    shown = fmsdk_gdb("faults", "null-write", "continue", "continue")
+    assert "terminated with signal SIGSEGV" in shown, shown
+
+
+@test
+def gdbserver_on_a_pipe(_card):
+    shown = gdb(FMS / "echo.elf", "set remotetimeout 600",
+                f"target remote | {BIN}/fmsdk gdbserver {FMS}/echo.elf --hex 00ff", "hbreak on_message", "continue",
+                "p/x *(unsigned char *)($a1 + 1)", "set var *(int *)$pc = 0", "detach")
+    assert "= 0xff" in shown and "Cannot access memory" in shown, shown
+
+
+@test
+def profile_counts_functions_and_lines(card):
+    tracefile = card.file("crashy.info")
+    arguments = ("fmsdk", "profile", FMS / "crashy.elf", "--text", "add 2 3", "--repeat", "4", "--json")
+    result = run(*arguments, "--lcov", tracefile).expect(0).json()
+    functions = {function["name"]: function for function in result["functions"]}
+    assert functions["write_slot"]["calls"] == 4 and functions["on_message"]["calls"] == 4, functions
+    assert functions["Startup"]["calls"] == 1 and functions["crash"]["calls"] == 0, functions
+    assert result["instructions"] == sum(function["instructions"] for function in result["functions"]), result
+    assert run(*arguments).expect(0).json()["functions"] == result["functions"], "counts are exact"
+    trace = tracefile.read_text()
+    assert "FNDA:4,write_slot\n" in trace and "FNDA:0,crash\n" in trace, trace
+    lines = dict(line[3:].split(",")[:2] for line in trace.splitlines() if line.startswith("DA:"))
+    assert "4" in lines.values() and "0" in lines.values(), trace
+    faulted = run("fmsdk", "profile", FMS / "crashy.elf", "--text", "crash").expect(4)
+    assert "write_slot" in faulted.out and "HALTED" in faulted.err, faulted.err
+
+
+@test
+def fmsdk_refuses(card):
+    run("fmsdk", "profile", FMS / "echo.elf", "--hex", "0x1").refuses(2, "no hexadecimal request")
+    run("fmsdk", "gdb", card.file("nothing")).refuses(3, "the FM")
+    text = card.file("text")
+    text.write_text("no FM")
+    run("fmsdk", "profile", text).refuses(1, "")
+    run("enquiry", "--card", f"sim:,debug=unix:{card.file('gdb')}").expect(0, ["DEBUG"])

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "utils/common/throwaway_card.hpp"
+
+#include <cstring>
+#include <ctime>
+
+#include "utils/common/files.hpp"
+
+namespace k7::tool {
+namespace {
+
+/// Whoever steps through an FM takes their time; the longest that a card's transport waits.
+constexpr std::chrono::minutes kPatience{10};
+
+bool is_elf(hsm::ByteView bytes) {
+    return bytes.size() > 4 && std::memcmp(bytes.data(), "\177ELF", 4) == 0;
+}
+
+} // namespace
+
+hsm::Bytes read_fm_elf(const std::string &path) {
+    hsm::Bytes bytes = read_file(path, "the FM");
+    return is_elf(bytes) ? bytes : hsm::parse_fm_image(bytes).elf;
+}
+
+ThrowawayCard::ThrowawayCard(const hsm::Bytes &elf, const std::string &properties)
+    : header_(hsm::check_fm_elf(elf)), card_(hsm::Card::open("sim:" + (properties.empty() ? "" : "," + properties))) {
+    const hsm::SigningIdentity identity = hsm::make_signing_identity(hsm::KeyType::ec_p256, "throw-away", 1);
+    const auto now = static_cast<std::uint64_t>(std::time(nullptr));
+    const hsm::Bytes image = hsm::build_fm_image(elf, identity.key_pem, identity.certificate_pem, now);
+    card_.load_fm({image, hsm::certificate_der(identity.certificate_pem), {}});
+}
+
+void ThrowawayCard::start() {
+    card_.reset(hsm::ResetKind::firmware, hsm::BootMode::operational, kPatience);
+    card_.require_firmware("start FM " + to_string(header_.id));
+}
+
+hsm::FmReply ThrowawayCard::call(hsm::ByteView request) {
+    return card_.call_fm(header_.id, request, kPatience);
+}
+
+} // namespace k7::tool

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "utils/fmsdk/calls.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <cstdlib>
+#include <cstring>
+
+#include "utils/common/files.hpp"
+
+namespace k7::fmsdk {
+namespace {
+
+hsm::SecureBytes from_hex(const std::string &text) {
+    hsm::SecureBytes bytes;
+    for (std::size_t at = 0; at < text.size(); at += 2) {
+        unsigned value = 0;
+        const char *const begin = text.data() + at;
+        const char *const end = text.data() + std::min(at + 2, text.size());
+        const auto [stop, error] = std::from_chars(begin, end, value, 16);
+        if (error != std::errc{} || stop != begin + 2)
+            throw hsm::Error(hsm::ErrorKind::usage, "'" + text + "' is no hexadecimal request",
+                             "two digits a byte, such as 00ff");
+        bytes.push_back(static_cast<std::byte>(value));
+    }
+    return bytes;
+}
+
+void declare_request(CLI::App &app, const char *name, std::vector<std::string> &to, const char *description,
+                     const char *type) {
+    app.add_option(name, to, description)
+        ->type_name(type)
+        ->expected(1)
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+}
+
+} // namespace
+
+void declare_calls(CLI::App &app, Options &options) {
+    app.add_option("FM", options.fm, "ELF file, or image made by mkfm; its signature is not looked at")
+        ->required()
+        ->type_name("");
+    declare_request(app, "--text", options.texts, "Request as text; may be repeated", "T");
+    declare_request(app, "--hex", options.hexes, "Request in hexadecimal, after the texts; may be repeated", "H");
+    declare_request(app, "--file", options.files, "File with a request, after those; may be repeated. For secrets",
+                    "FILE");
+}
+
+std::vector<hsm::SecureBytes> requests_of(const Options &options) {
+    std::vector<hsm::SecureBytes> requests;
+    for (const std::string &text : options.texts) {
+        const hsm::ByteView bytes = hsm::as_bytes(text);
+        requests.emplace_back(bytes.begin(), bytes.end());
+    }
+    for (const std::string &hex : options.hexes)
+        requests.push_back(from_hex(hex));
+    for (const std::string &file : options.files)
+        requests.push_back(tool::read_secret(file, "the request"));
+    return requests;
+}
+
+void call_all(const tool::Tool &tool, const Options &options, tool::ThrowawayCard &card) {
+    const std::vector<hsm::SecureBytes> requests = requests_of(options);
+    std::size_t number = 0;
+    for (unsigned round = 0; round < options.repeat; ++round)
+        for (const hsm::SecureBytes &request : requests) {
+            const hsm::FmReply reply = card.call(request);
+            tool.note("call " + std::to_string(++number) + ": status " + std::to_string(reply.status) + ", " +
+                      std::to_string(reply.payload.size()) + " bytes of reply");
+        }
+}
+
+TemporaryDirectory::TemporaryDirectory() {
+    std::string name = "/tmp/fmsdk-XXXXXX";
+    if (::mkdtemp(name.data()) == nullptr)
+        throw hsm::Error(hsm::ErrorKind::failed, std::string("no temporary directory: ") + std::strerror(errno));
+    path_ = name;
+}
+
+TemporaryDirectory::~TemporaryDirectory() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+}
+
+} // namespace k7::fmsdk

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// What `fmsdk gdb` and `fmsdk profile` have in common: an FM on a throw-away card, and calls of it.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "hsm/bytes.hpp"
+#include "utils/common/throwaway_card.hpp"
+#include "utils/fmsdk/subcommand.hpp"
+
+namespace k7::fmsdk {
+
+/// Add the FM and the options for its requests.
+void declare_calls(CLI::App &app, Options &options);
+
+/// @throws hsm::Error usage, not_found
+std::vector<hsm::SecureBytes> requests_of(const Options &options);
+
+/// Call the FM with all requests, options.repeat times; what it replies goes to stderr.
+void call_all(const tool::Tool &tool, const Options &options, tool::ThrowawayCard &card);
+
+/// A directory that is gone with this object.
+class TemporaryDirectory {
+  public:
+    TemporaryDirectory();
+    TemporaryDirectory(const TemporaryDirectory &) = delete;
+    TemporaryDirectory &operator=(const TemporaryDirectory &) = delete;
+    ~TemporaryDirectory();
+    [[nodiscard]] std::string file(const char *name) const { return path_ / name; }
+
+  private:
+    std::filesystem::path path_;
+};
+
+} // namespace k7::fmsdk

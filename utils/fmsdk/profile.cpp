@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// fmsdk profile: an FM on a card that counts each instruction (its property `profile`), by function and line.
+#include <cstdio>
+#include <iostream>
+
+#include "hsm/symbols.hpp"
+#include "utils/common/files.hpp"
+#include "utils/common/fm_profile.hpp"
+#include "utils/fmsdk/calls.hpp"
+
+namespace k7::fmsdk {
+namespace {
+
+using tool::FunctionProfile;
+using tool::Json;
+using tool::LineCounts;
+using tool::Tool;
+
+constexpr mode_t kPublic = 0644;
+
+/// @return what ended it early, empty when nothing did: a profile of what ran until then is still of use
+std::string run_counted(const Tool &tool, const Options &options, const hsm::Bytes &elf, const std::string &counts) {
+    tool::ThrowawayCard card(elf, "profile=" + counts);
+    try {
+        card.start();
+        call_all(tool, options, card);
+    } catch (const hsm::Error &error) {
+        return error.what();
+    }
+    return {};
+}
+
+struct Totals {
+    std::uint64_t instructions = 0;
+    std::size_t lines = 0;
+    std::size_t lines_run = 0;
+};
+
+Totals totals_of(const tool::InstructionCounts &counts, const LineCounts &files) {
+    Totals totals;
+    for (const auto &[address, count] : counts)
+        totals.instructions += count;
+    for (const auto &[file, lines] : files)
+        for (const auto &[line, count] : lines) {
+            ++totals.lines;
+            totals.lines_run += count != 0;
+        }
+    return totals;
+}
+
+std::string row_of(const FunctionProfile &profile, std::uint64_t total) {
+    char numbers[64];
+    std::snprintf(numbers, sizeof(numbers), "%14llu %6.2f %12llu  ",
+                  static_cast<unsigned long long>(profile.instructions),
+                  100.0 * static_cast<double>(profile.instructions) / static_cast<double>(total),
+                  static_cast<unsigned long long>(profile.calls));
+    const hsm::SourceFunction &function = profile.function;
+    return numbers + function.name +
+           (function.file.empty() ? "" : " at " + function.file + ":" + std::to_string(function.line));
+}
+
+void print(const Tool &tool, const std::vector<FunctionProfile> &functions, const Totals &totals) {
+    tool.line("  Instructions      %        Calls  Function");
+    for (const FunctionProfile &profile : functions)
+        if (profile.instructions != 0)
+            tool.line(row_of(profile, totals.instructions));
+    tool.line("");
+    tool.line(std::to_string(totals.instructions) + " instructions; " + std::to_string(totals.lines_run) + " of " +
+              std::to_string(totals.lines) + " lines with code have run");
+}
+
+Json functions_json(const std::vector<FunctionProfile> &functions) {
+    Json list = Json::array();
+    for (const FunctionProfile &profile : functions)
+        list.push_back({{"name", profile.function.name},
+                        {"file", profile.function.file},
+                        {"line", profile.function.line},
+                        {"address", profile.function.begin},
+                        {"calls", profile.calls},
+                        {"instructions", profile.instructions}});
+    return list;
+}
+
+Json files_json(const LineCounts &files) {
+    Json json = Json::object();
+    for (const auto &[file, lines] : files)
+        for (const auto &[line, count] : lines)
+            json[file].push_back({{"line", line}, {"count", count}});
+    return json;
+}
+
+int profile(const Tool &tool, const Options &options) {
+    requests_of(options); // what is wrong with them is said before anything runs
+    const hsm::Bytes elf = tool::read_fm_elf(options.fm);
+    const TemporaryDirectory directory;
+    const std::string path = directory.file("counts");
+    const std::string fault = run_counted(tool, options, elf, path);
+    const tool::InstructionCounts counts = tool::read_counts(path, hsm::check_fm_elf(elf).id);
+    const hsm::SymbolTable symbols(elf);
+    const std::vector<FunctionProfile> functions = tool::function_profiles(symbols, counts);
+    const LineCounts lines = tool::line_counts(symbols, counts);
+    const Totals totals = totals_of(counts, lines);
+    if (!options.lcov.empty())
+        tool::write_file(options.lcov, hsm::as_bytes(tool::lcov_text(functions, lines)), kPublic);
+    print(tool, functions, totals);
+    tool.result({{"instructions", totals.instructions},
+                 {"lines", totals.lines},
+                 {"lines_run", totals.lines_run},
+                 {"functions", functions_json(functions)},
+                 {"files", files_json(lines)},
+                 {"fault", fault.empty() ? Json(nullptr) : Json(fault)}});
+    if (fault.empty())
+        return tool::kExitDone;
+    std::cerr << tool.name() << ": " << fault << '\n';
+    return tool::kExitNotOperational;
+}
+
+void declare(CLI::App &app, Options &options) {
+    declare_calls(app, options);
+    app.add_option("--repeat", options.repeat, "Do all calls N times (default: 1)")
+        ->check(CLI::Range(1u, 1000000u))
+        ->type_name("N");
+    app.add_option("--lcov", options.lcov, "Write the counts of functions and lines to a file for genhtml")
+        ->type_name("FILE");
+}
+
+} // namespace
+
+const Subcommand kProfile = {"profile", "Count the instructions of an FM by function and line", declare, profile};
+
+} // namespace k7::fmsdk
