@@ -7,7 +7,10 @@ TOOL_COMMON := $(patsubst %.cpp,$(O)/%.o,$(wildcard utils/common/*.cpp))
 
 $(TOOLS:%=$(O)/bin/%): $(O)/bin/%: $(O)/utils/%.o $(TOOL_COMMON) $(O)/lib/libhsm.so.0
 	@mkdir -p $(@D)
-	$(QUIET_LINK)$(CXX) $(LDFLAGS) -Wl,-rpath,'$$ORIGIN/../lib' -o $@ $< $(TOOL_COMMON) $(O)/lib/libhsm.so.0 -pthread
+	$(QUIET_LINK)$(CXX) $(LDFLAGS) -Wl,-rpath,'$$ORIGIN/../lib' -o $@ $(filter %.o,$^) $(O)/lib/libhsm.so.0 -pthread
+
+# A tool with subcommands of some size has a folder for them.
+$(O)/bin/fmsdk: $(patsubst %.cpp,$(O)/%.o,$(wildcard utils/fmsdk/*.cpp))
 
 ALL += $(TOOLS:%=$(O)/bin/%)
 

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// fmsdk: what an FM developer types between two edits. Each subcommand is a file of utils/fmsdk/.
+#include "utils/fmsdk/subcommand.hpp"
+
+namespace {
+
+using namespace k7::fmsdk;
+
+/// The only list of subcommands.
+constexpr const Subcommand *kSubcommands[] = {&kNew, &kRun};
+
+} // namespace
+
+int main(int argc, char **argv) {
+    k7::tool::Tool tool("fmsdk", "Begin FMs, and run them on a card in this process.");
+    Options options;
+    for (const Subcommand *subcommand : kSubcommands)
+        subcommand->declare(*tool.app().add_subcommand(subcommand->name, subcommand->description), options);
+    tool.app().require_subcommand(1);
+    return tool.run(argc, argv, [&] {
+        for (const Subcommand *subcommand : kSubcommands)
+            if (tool.app().got_subcommand(subcommand->name))
+                return subcommand->work(tool, options);
+        throw hsm::Error(hsm::ErrorKind::usage, "no subcommand given");
+    });
+}
