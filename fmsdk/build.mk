@@ -4,7 +4,7 @@
 # FMs run on the card's CPU, so SAN=1 makes no difference to them and they are built once, always below build/fm.
 
 FM_OUT := build/fm
-FM_FOLDERS := fmsdk/samples/echo fmsdk/samples/vault fmsdk/samples/crashy tests/fm
+FM_FOLDERS := $(patsubst %/,%,$(wildcard fmsdk/samples/*/)) tests/fm
 # What the folders make; FM_NAMES are those that can be signed, for toobig is there to be refused.
 FM_ALL := $(shell sed -n 's/^FM = //p' $(FM_FOLDERS:%=%/Makefile))
 FM_NAMES := $(filter-out toobig,$(FM_ALL))

@@ -18,6 +18,7 @@ constexpr std::size_t kQueryRoom = K7_MB_DATA_BYTES;
 constexpr std::size_t kLoadChunkMax = std::size_t{1} << 20;
 constexpr std::size_t kCoreMax = sizeof(k7_fault_core) + K7_FAULT_CORE_BYTES;
 constexpr std::size_t kLabelMax = sizeof(k7_fm_load::label) - 1;
+constexpr std::size_t kLogLineMax = 512; // the card cuts them at less
 constexpr std::uint32_t kForever = std::numeric_limits<std::uint32_t>::max();
 
 std::uint32_t to_ms(std::chrono::milliseconds time) {
@@ -153,6 +154,18 @@ FmReply Card::call_fm(FmId id, ByteView payload, std::chrono::milliseconds timeo
     Answer answer =
         request(*transport_, {K7_CMD_FM_CALL, id.value, payload, to_ms(timeout)}, "call FM " + to_string(id));
     return {answer.result, std::move(answer.payload)};
+}
+
+FmLogPage Card::fm_log(std::uint32_t first) const {
+    const Answer answer = request(*transport_, {K7_CMD_FM_LOG, first}, "read the log of the FMs");
+    FmLogPage page;
+    page.next_line = answer.result;
+    for (std::string_view text = as_text(answer.payload); !text.empty();) {
+        const std::size_t end = std::min(text.find('\n'), text.size());
+        page.lines.push_back(printable(text.substr(0, end), kLogLineMax));
+        text.remove_prefix(std::min(end + 1, text.size()));
+    }
+    return page;
 }
 
 std::vector<CertificateInfo> Card::certificates() const {

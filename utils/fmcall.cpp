@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // fmcall: send a request to an FM, print or save its reply.
-#include <algorithm>
 #include <chrono>
 #include <iostream>
 
-#include <unistd.h>
-
 #include "hsm/card.hpp"
 #include "utils/common/files.hpp"
+#include "utils/common/payload.hpp"
 #include "utils/common/tool.hpp"
 
 namespace {
@@ -55,56 +53,16 @@ hsm::SecureBytes read_request(const Options &options) {
     return {text.begin(), text.end()};
 }
 
-bool is_text(hsm::ByteView bytes) {
-    return std::ranges::all_of(hsm::as_text(bytes), [](char c) {
-        const auto value = static_cast<unsigned char>(c);
-        return (value >= 0x20 && value != 0x7f) || c == '\n' || c == '\t';
-    });
-}
-
-hsm::SecureBytes to_hex(hsm::ByteView bytes) {
-    static constexpr std::string_view kDigits = "0123456789abcdef";
-    hsm::SecureBytes text;
-    text.reserve(bytes.size() * 2);
-    for (const std::byte byte : bytes) {
-        text.push_back(static_cast<std::byte>(kDigits[std::to_integer<unsigned>(byte) >> 4]));
-        text.push_back(static_cast<std::byte>(kDigits[std::to_integer<unsigned>(byte) & 15]));
-    }
-    return text;
-}
-
-/// Not through std::cout, whose buffer nobody wipes.
-void write_out(hsm::ByteView bytes) {
-    while (!bytes.empty()) {
-        const ssize_t size = ::write(STDOUT_FILENO, bytes.data(), bytes.size());
-        if (size <= 0)
-            throw hsm::Error(hsm::ErrorKind::failed, "cannot write to standard output");
-        bytes = bytes.subspan(static_cast<std::size_t>(size));
-    }
-}
-
-void print_reply(const Tool &tool, const Options &options, const hsm::FmReply &reply) {
-    const bool binary = options.hex || !is_text(reply.payload);
-    if (binary && !options.hex)
-        tool.detail("the reply is no text: printed in hexadecimal");
-    const hsm::SecureBytes shown = binary ? to_hex(reply.payload) : reply.payload;
-    if (shown.empty())
-        return;
-    write_out(shown);
-    if (shown.back() != std::byte{'\n'})
-        std::cout << '\n';
-}
-
 void give_reply(const Tool &tool, const Options &options, const hsm::FmReply &reply) {
     if (options.out == "-" && !tool.json())
-        write_out(reply.payload);
+        k7::tool::write_out(reply.payload);
     else if (!options.out.empty())
         k7::tool::write_file(options.out, reply.payload, kReplyMode);
     else if (!tool.json())
-        print_reply(tool, options, reply);
+        k7::tool::print_payload(tool, reply.payload, options.hex);
     Json result = {{"fm_status", reply.status}, {"reply_size", reply.payload.size()}};
     if (options.out.empty()) {
-        const hsm::SecureBytes hex = to_hex(reply.payload);
+        const hsm::SecureBytes hex = k7::tool::to_hex(reply.payload);
         result["reply_hex"] = std::string(hsm::as_text(hex));
     } else {
         result["reply_file"] = options.out;

@@ -8,12 +8,12 @@ namespace {
 using namespace k7::fmsdk;
 
 /// The only list of subcommands.
-constexpr const Subcommand *kSubcommands[] = {&kGdb, &kGdbServer, &kProfile};
+constexpr const Subcommand *kSubcommands[] = {&kNew, &kRun, &kGdb, &kGdbServer, &kProfile};
 
 } // namespace
 
 int main(int argc, char **argv) {
-    k7::tool::Tool tool("fmsdk", "Debug and profile FMs, on a card in this process.");
+    k7::tool::Tool tool("fmsdk", "Begin FMs; run, debug and profile them on a card in this process.");
     Options options;
     for (const Subcommand *subcommand : kSubcommands)
         subcommand->declare(*tool.app().add_subcommand(subcommand->name, subcommand->description), options);

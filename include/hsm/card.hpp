@@ -56,6 +56,12 @@ struct FmReply {
     SecureBytes payload;
 };
 
+/// A part of the log that FMs write; each line is "FMID text", printable ASCII.
+struct FmLogPage {
+    std::vector<std::string> lines;
+    std::uint32_t next_line = 0; ///< number of the line after the last one here
+};
+
 /// Called while an image is sent: bytes sent so far, and in all.
 using Progress = std::function<void(std::size_t done, std::size_t total)>;
 
@@ -109,6 +115,9 @@ class HSM_EXPORT Card {
     /// Send @p request (at most info().payload_max bytes) to an FM and wait for its reply.
     /// @param timeout longest wait; 0: the driver's default
     FmReply call_fm(FmId id, ByteView request, std::chrono::milliseconds timeout = {});
+    /// Lines from number @p first on, as many as one reply takes; what the card no longer keeps is left out. No lines:
+    /// there are no more yet.
+    [[nodiscard]] FmLogPage fm_log(std::uint32_t first = 0) const;
     [[nodiscard]] std::vector<CertificateInfo> certificates() const;
     [[nodiscard]] SmfsInfo smfs_info() const;
     /// Have the card read the whole SMFS and check every seal: some milliseconds for each MiB. Works in maintenance

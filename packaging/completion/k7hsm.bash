@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # bash completion of the k7hsm tools. What can be completed is read from the tools' own --help, so that it never
-# lags behind; installed once per tool (ctfm, enquiry, fmcall, fmrecover, k7reset, mkfm).
+# lags behind; installed once per tool (ctfm, enquiry, fmcall, fmrecover, fmsdk, k7reset, mkfm).
 
 # Options and subcommands out of the help text on standard input.
 _k7hsm_words()
@@ -70,4 +70,4 @@ _k7hsm()
 	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
 }
 
-complete -F _k7hsm ctfm enquiry fmcall fmrecover k7reset mkfm
+complete -F _k7hsm ctfm enquiry fmcall fmrecover fmsdk k7reset mkfm

@@ -10,7 +10,7 @@ import subprocess
 
 from harness import BIN, ESN, TOP, Skip, environment, run, test
 
-TOOLS = ("ctfm", "enquiry", "fmcall", "fmrecover", "k7reset", "mkfm")
+TOOLS = ("ctfm", "enquiry", "fmcall", "fmrecover", "fmsdk", "k7reset", "mkfm")
 NOBODY = 65534
 EXPERIMENTAL_MAJOR = 240
 
@@ -27,6 +27,7 @@ def usage_errors(card):
     for arguments in (("fmrecover",), ("fmrecover", "--fm"), ("fmrecover", card.selector), ("ctfm",), ("ctfm", "frob"),
                       ("ctfm", "load"), ("k7reset",), ("k7reset", "--kind", "frob", card.selector), ("mkfm",),
                       ("mkfm", "-f", "x"), ("enquiry", "--frob"), ("enquiry", "--timeout", "0"), ("fmcall",),
+                      ("fmsdk",), ("fmsdk", "run"),
                       ("fmcall", "a000", "x", "--in", "y"), ("k7reset", "--kind", "bus", "--mode", "maintenance",
                                                             card.selector)):
         run(*arguments).refuses(2)

@@ -227,7 +227,8 @@ TEST_P(EveryFm, IsAnAcceptableElfWithItsHeaderInPlace) {
 INSTANTIATE_TEST_SUITE_P(FmSdk, EveryFm,
                          testing::Values("echo", "vault", "crashy", "crashy-startup", "crashy-fixed", "faults",
                                          "startup-fault", "startup-error", "startup-loop", "startup-abort", "hostile",
-                                         "libc", "smfs", "stream", "big", "slow", "system"));
+                                         "libc", "smfs", "stream", "big", "slow", "system", "crypto", "cplusplus",
+                                         "pin", "wallet", "tokens"));
 
 TEST(FmSdk, AnFmBeyondItsQuotaIsNoAcceptableElf) {
     EXPECT_THROW(check_elf(read_elf("toobig")), ElfError);

@@ -12,11 +12,17 @@
 namespace k7::fmsdk {
 
 struct Options {
+    // new
+    std::string name;
+    std::string id;
+    bool cpp = false;
     // all that call an FM
     std::string fm;
     std::vector<std::string> texts;
     std::vector<std::string> hexes;
     std::vector<std::string> files;
+    // run
+    unsigned timeout_s = 0;
     // gdb
     std::vector<std::string> commands;
     bool batch = false;
@@ -35,5 +41,10 @@ struct Subcommand {
 extern const Subcommand kGdb;
 extern const Subcommand kGdbServer;
 extern const Subcommand kProfile;
+extern const Subcommand kNew;
+extern const Subcommand kRun;
+
+/// Where the SDK is: $K7_FMSDK, or beside this program, installed or in its source tree. @throws hsm::Error not_found
+[[nodiscard]] std::string sdk_directory();
 
 } // namespace k7::fmsdk
