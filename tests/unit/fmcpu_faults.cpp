@@ -121,7 +121,7 @@ INSTANTIATE_TEST_SUITE_P(Reserved, IllegalInstruction,
                          testing::Values(0x00057503 /* load funct3 7 */, 0x00a54023 /* store funct3 4 */,
                                          0x00a52063 /* branch funct3 2 */, 0x00a53063 /* branch funct3 3 */,
                                          0x00051067 /* jalr funct3 1 */, 0x40a51533 /* sll funct7 0x20 */,
-                                         0x40a54533 /* xor funct7 0x20 */, 0x04a50533 /* add funct7 2 */,
+                                         0x80a54533 /* xor funct7 0x40 */, 0x04a50533 /* add funct7 2 */,
                                          0x80051513 /* slli funct7 0x40 */, 0x60351513 /* clz 3 */,
                                          0x28655513 /* orc 6 */, 0x0000200f /* fence funct3 2 */));
 
