@@ -90,7 +90,8 @@ shell: packages
 	@tests/vm/run --shell
 
 bench: packages
-	@$(MAKE) --no-print-directory KERNELS="$$(tests/bench/run --which-kernel)" guest-parts $(O)/tests/card_bench
+	@$(MAKE) --no-print-directory KERNELS="$$(tests/bench/run --which-kernel)" guest-parts $(O)/tests/card_bench \
+		$(O)/tests/fmcpu_bench
 	@tests/bench/run
 
 # Everything that a guest with a card consists of.

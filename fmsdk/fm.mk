@@ -30,16 +30,19 @@ fm_includes := -I$(K7_FMSDK)/include -isystem $(K7_FMSDK)/include/libc -I$(fm_ab
 fm_names = $(addprefix -ffile-prefix-map=,$(K7_FMSDK)/include=fmsdk/include $(K7_FMSDK)/src=fmsdk/src \
 	$(fm_abi)/k7=fmsdk/include/k7 $1=.)
 
+# The card's CPU is RV32IM with Zba and Zbb: indexed addresses, rotates and the like, which digests and ciphers live on.
+fm_isa := -march=rv32im_zba_zbb -mabi=ilp32
 ifneq ($(findstring clang,$(FM_CC)),)
 FM_CXX ?= $(subst clang,clang++,$(FM_CC))
-fm_target := --target=riscv32-unknown-elf -march=rv32im -mabi=ilp32 -mno-relax
+fm_target := --target=riscv32-unknown-elf $(fm_isa) -mno-relax
 fm_link := -fuse-ld=lld
 fm_libs :=
 else
 FM_CXX ?= $(FM_CC:%gcc=%g++)
-fm_target := -march=rv32im -mabi=ilp32
+fm_target := $(fm_isa)
 fm_link :=
-fm_libs := -lgcc
+# By its name: asked for this ISA, GCC 12 finds the libgcc of 64 bits.
+fm_libs = $(shell $(FM_CC) -march=rv32im -mabi=ilp32 -print-libgcc-file-name)
 endif
 
 # Frame pointers and real calls make the backtrace of a fault report complete. DWARF 4, because with DWARF 5 tools print

@@ -3,8 +3,11 @@
 // Counting instructions without counting each one.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <atomic>
 #include <cstdint>
+#include <span>
 
 #include "card/fm/decode.hpp"
 
@@ -62,23 +65,25 @@ class Budget {
         // A straight run ends at a gap by itself.
         if (index >= code_.size() || code_.ops()[index].kind == Kind::NotExecutable)
             return;
-        end_ = &code_.ops()[index];
-        replaced_ = *end_;
-        *end_ = Op{.kind = Kind::BudgetEnd};
+        const std::uint64_t first = index - std::min<std::uint64_t>(index, kFusedMax - 1);
+        replaced_ = std::span(code_.ops() + first, code_.ops() + index + 1);
+        std::ranges::copy(replaced_, saved_.begin());
+        for (Op &before : replaced_) // none of them may do what comes behind the end
+            before.kind = first_of(before.kind);
+        replaced_.back() = Op{.kind = Kind::BudgetEnd};
     }
 
     void remove_end() {
-        if (end_ != nullptr)
-            *end_ = replaced_;
-        end_ = nullptr;
+        std::copy_n(saved_.begin(), replaced_.size(), replaced_.begin());
+        replaced_ = {};
     }
 
     const Code &code_;
     const std::atomic<bool> &kill_;
     std::uint64_t instructions_;
-    std::uint64_t reserve_; ///< what is left beyond the grant
-    Op *end_ = nullptr;     ///< where BudgetEnd lies, and what it replaced
-    Op replaced_;
+    std::uint64_t reserve_;  ///< what is left beyond the grant
+    std::span<Op> replaced_; ///< where BudgetEnd lies and the ops before it that might jump over it
+    std::array<Op, kFusedMax> saved_;
 };
 
 } // namespace k7::fm

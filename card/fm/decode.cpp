@@ -9,7 +9,7 @@
 namespace k7::fm {
 namespace {
 
-enum class Format : std::uint8_t { R, I, Shift, S, B, U, UPlusPc, J, Exact };
+enum class Format : std::uint8_t { R, I, Shift, Unary, S, B, U, UPlusPc, J, Exact };
 
 /// Bits of an instruction word that tell instructions of one format apart.
 constexpr std::uint32_t mask_of(Format format) {
@@ -17,6 +17,8 @@ constexpr std::uint32_t mask_of(Format format) {
     case Format::R:
     case Format::Shift:
         return 0xfe00707f;
+    case Format::Unary:
+        return 0xfff0707f;
     case Format::I:
     case Format::S:
     case Format::B:
@@ -36,6 +38,16 @@ struct Encoding {
     Format format;
     std::uint32_t match;
 };
+
+constexpr std::size_t kSingleKinds = 0
+#define K7_ALU(name, match, format, value) +1
+#define K7_LOAD(name, match, type) +1
+#define K7_STORE(name, match, type) +1
+#define K7_BRANCH(name, match, condition) +1
+#define K7_SPECIAL(name, match, format) +1
+#define K7_PSEUDO(name) +1
+#include "card/fm/rv32im.def"
+    ;
 
 constexpr Encoding kEncodings[] = {
 #define K7_ALU(name, match, format, value) {Kind::name, Format::format, match},
@@ -76,11 +88,46 @@ constexpr std::uint32_t immediate(Format format, std::uint32_t word, std::uint32
     case Format::UPlusPc:
         return (word & 0xfffff000) + pc;
     case Format::R:
+    case Format::Unary:
     case Format::Exact:
         break;
     }
     return 0;
 }
+
+constexpr std::size_t index_of(Kind kind) {
+    return static_cast<std::size_t>(kind);
+}
+
+/// What fusions.def says, for look-ups.
+struct Fusions {
+    struct Fusion {
+        Kind fused, first, last;
+    };
+    static constexpr Fusion kList[] = {
+#define K7_FUSED(first, last) {Kind::first##_##last, Kind::first, Kind::last},
+#include "card/fm/fusions.def"
+    };
+
+    /// The op that does a kind and then a single kind; NotExecutable where there is none.
+    std::array<std::array<Kind, kSingleKinds>, index_of(Kind::Count)> longer{};
+    std::array<Kind, index_of(Kind::Count)> first{};
+    std::array<std::uint8_t, index_of(Kind::Count)> length{};
+
+    constexpr Fusions() {
+        for (std::size_t kind = 0; kind < first.size(); ++kind) {
+            first[kind] = static_cast<Kind>(kind);
+            length[kind] = 1;
+        }
+        for (const Fusion &fusion : kList) {
+            longer[index_of(fusion.first)][index_of(fusion.last)] = fusion.fused;
+            first[index_of(fusion.fused)] = first[index_of(fusion.first)];
+            length[index_of(fusion.fused)] = static_cast<std::uint8_t>(length[index_of(fusion.first)] + 1);
+        }
+    }
+};
+constexpr Fusions kFusions;
+static_assert(std::ranges::max(kFusions.length) <= kFusedMax);
 
 constexpr bool writes_register(Format format) {
     return format != Format::S && format != Format::B && format != Format::Exact;
@@ -88,6 +135,11 @@ constexpr bool writes_register(Format format) {
 
 constexpr bool is_jump(Kind kind) {
     return kind == Kind::Jal || (kind >= Kind::Beq && kind <= Kind::Bgeu);
+}
+
+/// Does what follows an op of this kind run only when something jumps there?
+constexpr bool ends_run(Kind kind) {
+    return kind == Kind::Jal || kind == Kind::Jalr || kind == Kind::Ebreak || kind == Kind::Illegal;
 }
 
 constexpr std::uint32_t end_of(const Segment &segment) {
@@ -122,13 +174,20 @@ Op decode(std::uint32_t word, std::uint32_t pc) {
     return {.kind = Kind::Illegal};
 }
 
+Kind first_of(Kind kind) {
+    return kFusions.first[index_of(kind)];
+}
+
 // Room for every op, the one behind them, and as many far targets as there can be. What is not used costs no memory.
 Code::Code(std::span<const Segment> segments, const AddressSpace &memory)
     : base_(first_executable(segments)), size_(op_count(segments)), mapping_((2 * std::size_t{size_} + 1) * sizeof(Op)),
       ops_(reinterpret_cast<Op *>(mapping_.data())) {
-    for (const Segment &segment : segments)
-        if (segment.execute)
-            decode_segment(segment, memory);
+    for (const Segment &segment : segments) {
+        if (!segment.execute)
+            continue;
+        decode_segment(segment, memory);
+        fuse(op_at(segment.address), op_at(end_of(segment)));
+    }
 }
 
 void Code::decode_segment(const Segment &segment, const AddressSpace &memory) {
@@ -136,9 +195,24 @@ void Code::decode_segment(const Segment &segment, const AddressSpace &memory) {
         Op op = decode(*memory.word(pc, kExecute), pc);
         if (is_jump(op.kind))
             op.imm = distance(pc, pc + op.imm);
-        std::construct_at(&ops_[(pc - base_) / 4], op);
-        ++executable_;
+        std::construct_at(op_at(pc), op);
+        longest_run_ = std::max(longest_run_, ++run_);
+        if (ends_run(op.kind))
+            run_ = 0;
     }
+}
+
+/// Let each op do as many of the instructions that follow it as there is a fused op for. Those keep ops of their own,
+/// so that they can be jumped to. Going upwards, what follows is not fused yet; behind the last op is one for which
+/// there is no fused op.
+void Code::fuse(Op *first, const Op *end) {
+    for (Op *op = first; op != end; ++op)
+        for (const Op *next = op + 1;; ++next) {
+            const Kind longer = kFusions.longer[index_of(op->kind)][index_of(next->kind)];
+            if (longer == Kind::NotExecutable)
+                break;
+            op->kind = longer;
+        }
 }
 
 /// Distance in bytes from the op of @p from to the op of @p target. A target that is no code gets an op of its own

@@ -2,59 +2,12 @@
 #include "card/fm/interpreter.hpp"
 
 #include <bit>
-#include <cstring>
 
+#include "card/fm/instructions.hpp"
 #include "k7/fault_report.h"
 
 namespace k7::fm {
 namespace {
-
-constexpr std::int32_t to_signed(std::uint32_t value) {
-    return static_cast<std::int32_t>(value);
-}
-constexpr std::uint32_t to_unsigned(std::int32_t value) {
-    return static_cast<std::uint32_t>(value);
-}
-
-constexpr std::uint32_t high_half(std::int64_t product) {
-    return static_cast<std::uint32_t>(static_cast<std::uint64_t>(product) >> 32);
-}
-
-constexpr std::uint32_t divide(std::int32_t dividend, std::int32_t divisor) {
-    if (divisor == 0)
-        return UINT32_MAX;
-    if (divisor == -1) // INT32_MIN / -1 overflows and gives INT32_MIN
-        return 0u - to_unsigned(dividend);
-    return to_unsigned(dividend / divisor);
-}
-
-constexpr std::uint32_t remainder(std::int32_t dividend, std::int32_t divisor) {
-    if (divisor == 0)
-        return to_unsigned(dividend);
-    return divisor == -1 ? 0 : to_unsigned(dividend % divisor);
-}
-
-/// Whether a T may be accessed at @p address. Rotating the alignment bits to the top makes one comparison refuse
-/// both misaligned addresses and those beyond the space; an aligned T never crosses a page.
-template <typename T>
-inline bool permits(const std::uint8_t *permissions, std::uint32_t address, Permission wanted) {
-    constexpr int kAlignmentBits = std::countr_zero(sizeof(T));
-    return std::rotr(address, kAlignmentBits) < K7_FM_SPACE / sizeof(T) &&
-           (permissions[address >> AddressSpace::kPageShift] & wanted) != 0;
-}
-
-template <typename T>
-inline std::uint32_t load(const std::byte *at) {
-    T value;
-    std::memcpy(&value, at, sizeof value);
-    return static_cast<std::uint32_t>(value);
-}
-
-template <typename T>
-inline void store(std::byte *at, std::uint32_t value) {
-    const auto stored = static_cast<T>(value);
-    std::memcpy(at, &stored, sizeof stored);
-}
 
 inline const Op *moved(const Op *op, std::uint32_t distance) {
     // The distance may lead out of the array until the limit is checked: integers may do that, pointers may not.
@@ -64,6 +17,14 @@ inline const Op *moved(const Op *op, std::uint32_t distance) {
 /// Bytes that a load or store instruction accesses: its funct3 says.
 constexpr std::uint32_t access_size(std::uint32_t word) {
     return 1u << ((word >> 12) & 3);
+}
+
+enum class Access : std::uint8_t { Load, Store };
+
+/// What the load or store at @p op does.
+Access access_of(const Op *op) {
+    const Kind kind = first_of(op->kind);
+    return kind >= Kind::Sb && kind <= Kind::Sw ? Access::Store : Access::Load;
 }
 
 constexpr bool in_stack_guard(std::uint32_t address) {
@@ -104,7 +65,8 @@ Outcome Interpreter::paused(const Op *op, std::uint64_t used) const {
     return outcome;
 }
 
-Outcome Interpreter::data_fault(Access access, const Op *op, std::uint32_t address, std::uint64_t used) const {
+Outcome Interpreter::data_fault(const Op *op, std::uint32_t address, std::uint64_t used) const {
+    const Access access = access_of(op);
     Outcome outcome = fault(access == Access::Load ? K7_FAULT_LOAD_ACCESS : K7_FAULT_STORE_ACCESS, op, address, used);
     if (in_stack_guard(address))
         outcome.fault.cause = K7_FAULT_STACK_OVERFLOW;
@@ -118,10 +80,9 @@ Outcome Interpreter::data_fault(Access access, const Op *op, std::uint32_t addre
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wpedantic"
 
-#define S1 x[op->rs1]
-#define S2 x[op->rs2]
+#define S1 core.x[op->rs1]
 #define IMM op->imm
-#define RD x[op->rd]
+#define RD core.x[op->rd]
 #define RUN goto *kLabels[static_cast<std::uint8_t>(op->kind)]
 #define NEXT                                                                                                           \
     ++op;                                                                                                              \
@@ -142,13 +103,13 @@ Outcome Interpreter::run(std::uint32_t address, std::uint64_t instructions, bool
 #define K7_SPECIAL(name, match, format) &&name,
 #define K7_PSEUDO(name) &&name,
 #include "card/fm/rv32im.def"
+#define K7_FUSED(first, last) &&first##_##last,
+#include "card/fm/fusions.def"
     };
     const std::uint32_t base = code_.base();
     const std::uint32_t size = code_.size();
     const Op *const code = code_.ops();
-    std::uint32_t *const x = x_.data();
-    std::byte *const memory = memory_.bytes();
-    const std::uint8_t *const permissions = memory_.permissions();
+    const Core core{x_.data(), memory_.bytes(), memory_.permissions()};
     Budget budget(code_, instructions, kill_);
     unsigned services = 0;
     if (std::rotr(address - base, 2) >= size)
@@ -162,33 +123,23 @@ refill:
         return {.end = Outcome::End::Killed, .fault = {}, .instructions = budget.used(op, limit)};
     RUN;
 
-#define K7_ALU(name, match, format, value)                                                                             \
-    name:                                                                                                              \
-    RD = value;                                                                                                        \
-    NEXT;
-#define K7_LOAD(name, match, type)                                                                                     \
-    name:                                                                                                              \
-    address = S1 + IMM;                                                                                                \
-    if (!permits<type>(permissions, address, kRead)) [[unlikely]]                                                      \
-        return data_fault(Access::Load, op, address, budget.used(op, limit));                                          \
-    RD = load<type>(memory + address);                                                                                 \
-    NEXT;
-#define K7_STORE(name, match, type)                                                                                    \
-    name:                                                                                                              \
-    address = S1 + IMM;                                                                                                \
-    if (!permits<type>(permissions, address, kWrite)) [[unlikely]]                                                     \
-        goto store_refused;                                                                                            \
-    store<type>(memory + address, S2);                                                                                 \
-    NEXT;
-#define K7_BRANCH(name, match, condition)                                                                              \
-    name:                                                                                                              \
-    if (condition) {                                                                                                   \
+#define K7_OP(kind)                                                                                                    \
+    kind:                                                                                                              \
+    if (!Does<Kind::kind>::step(op, core)) [[unlikely]]                                                                \
+        goto refused;                                                                                                  \
+    if (Does<Kind::kind>::taken(op, core)) {                                                                           \
         JUMP_BY(IMM);                                                                                                  \
     }                                                                                                                  \
     NEXT;
+#define K7_ALU(name, match, format, value) K7_OP(name)
+#define K7_LOAD(name, match, type) K7_OP(name)
+#define K7_STORE(name, match, type) K7_OP(name)
+#define K7_BRANCH(name, match, condition) K7_OP(name)
 #define K7_SPECIAL(name, match, format)
 #define K7_PSEUDO(name)
 #include "card/fm/rv32im.def"
+#define K7_FUSED(first, last) K7_OP(first##_##last)
+#include "card/fm/fusions.def"
 
 Jal:
     RD = code_.address_of(op + 1);
@@ -210,10 +161,11 @@ Ecall:
         return {.end = Outcome::End::Killed, .fault = {}, .instructions = budget.used(op + 1, limit)};
     NEXT;
 
-store_refused:
-    if (memory_.make_writable(address)) // the first store to a page: try again
+refused:
+    address = S1 + IMM;
+    if (access_of(op) == Access::Store && memory_.make_writable(address)) // the first store to a page: try again
         RUN;
-    return data_fault(Access::Store, op, address, budget.used(op, limit));
+    return data_fault(op, address, budget.used(op, limit));
 NotExecutable:
     return left(code_.address_of(op), budget.used(op, limit));
 FarTarget:

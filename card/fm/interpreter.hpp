@@ -39,14 +39,12 @@ class Interpreter {
     Outcome run(std::uint32_t address, std::uint64_t instructions, bool only_short_services);
 
   private:
-    enum class Access : std::uint8_t { Load, Store };
-
     [[nodiscard]] std::optional<std::uint32_t> serve();
     [[nodiscard]] bool next_service_is_short() const;
     [[nodiscard]] Outcome paused(const Op *op, std::uint64_t used) const;
     [[nodiscard]] Outcome left(std::uint32_t target, std::uint64_t used) const;
     [[nodiscard]] Outcome fault(std::uint32_t cause, const Op *op, std::uint32_t address, std::uint64_t used) const;
-    [[nodiscard]] Outcome data_fault(Access access, const Op *op, std::uint32_t address, std::uint64_t used) const;
+    [[nodiscard]] Outcome data_fault(const Op *op, std::uint32_t address, std::uint64_t used) const;
 
     const Code &code_;
     AddressSpace &memory_;

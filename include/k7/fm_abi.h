@@ -4,8 +4,8 @@
  * The boundary between a Functionality Module (FM) and the card: address space,
  * header, services. Shared by card/, fmsdk/ and libhsm/ (which signs images).
  *
- * An FM is a freestanding RV32IM ELF executable (ELF32, little endian, ET_EXEC,
- * EM_RISCV, ilp32 soft float, no compressed instructions). Each FM has an
+ * An FM is a freestanding ELF executable for RV32IM, Zba and Zbb (ELF32, little
+ * endian, ET_EXEC, EM_RISCV, soft float, no compressed instructions). Each FM has an
  * address space of its own of K7_FM_SPACE bytes. Permissions are per page of
  * 4 KiB, a page is never writable and executable, and what is not listed here
  * is not mapped: touching it is a fault, and a fault halts the card.

@@ -73,6 +73,17 @@ FAULT void fault_call_stack(void)
     uint32_t code[4] = {0x00008067, 0x00008067, 0x00008067, 0x00008067};
     call((uintptr_t)code);
 }
+/* Code that an FM makes at run time: there is no memory to run it from. */
+static inline __attribute__((always_inline)) void call_made_code(uintptr_t address)
+{
+    static const uint32_t code[2] = {0x00000513, 0x00008067}; /* li a0, 0; ret */
+    memcpy((void *)opaque(address), code, sizeof code);
+    call(address);
+}
+FAULT void fault_call_heap(void) { call_made_code(K7_FM_HEAP_BASE + 0x100); }
+FAULT void fault_call_reply(void) { call_made_code(K7_FM_REPLY_BASE); }
+FAULT void fault_call_request(void) { call(K7_FM_REQUEST_BASE); }
+FAULT void fault_call_header(void) { call(K7_FM_IMAGE_BASE); }
 FAULT void fault_call_misaligned(void) { call((uintptr_t)fault_call_misaligned + 2); }
 
 FAULT void fault_load_word_misaligned(void) { load32((uintptr_t)variable + 2); }
@@ -136,6 +147,26 @@ FAULT uint32_t fault_stack_overflow(uint32_t depth)
 }
 static void start_stack_overflow(void) { variable[0] = fault_stack_overflow(0); }
 
+/* One leap over the stack's guard, to where nothing is mapped. */
+FAULT void fault_stack_leap(void) { store32(K7_FM_STACK_TOP - K7_FM_STACK_SIZE - K7_FM_STACK_GUARD - 16); }
+FAULT void fault_stack_pointer_null(void) { __asm__ volatile("li sp, 0\n sw ra, -4(sp)"); }
+FAULT void fault_stack_pointer_wild(void) { __asm__ volatile("li sp, 0x40000000\n sw ra, -4(sp)"); }
+
+/* Waits for a time that never comes: asking for the time costs instructions too. */
+FAULT void fault_time_loop(void)
+{
+    uint64_t now;
+    do
+        fm_ecall(K7_FM_SVC_MONOTONIC, fm_address(&now), 0, 0, 0, 0);
+    while (now != 0);
+}
+FAULT void fault_random_loop(void)
+{
+    uint32_t word;
+    do
+        fm_ecall(K7_FM_SVC_RANDOM, fm_address(&word), sizeof word, 0, 0, 0);
+    while (opaque(1) != 0);
+}
 FAULT void fault_endless_loop(void)
 {
     for (;;)
@@ -182,6 +213,10 @@ static const struct fault {
     {"call-null", fault_call_null},
     {"call-wild", fault_call_wild},
     {"call-stack", fault_call_stack},
+    {"call-heap", fault_call_heap},
+    {"call-reply", fault_call_reply},
+    {"call-request", fault_call_request},
+    {"call-header", fault_call_header},
     {"call-misaligned", fault_call_misaligned},
     {"load-word-misaligned", fault_load_word_misaligned},
     {"load-half-misaligned", fault_load_half_misaligned},
@@ -205,6 +240,11 @@ static const struct fault {
     {"reply-underrun", fault_reply_underrun},
     {"stack-underrun", fault_stack_underrun},
     {"stack-overflow", start_stack_overflow},
+    {"stack-leap", fault_stack_leap},
+    {"stack-pointer-null", fault_stack_pointer_null},
+    {"stack-pointer-wild", fault_stack_pointer_wild},
+    {"time-loop", fault_time_loop},
+    {"random-loop", fault_random_loop},
     {"endless-loop", fault_endless_loop},
     {"abort", fault_abort},
     {"assert", fault_assert},

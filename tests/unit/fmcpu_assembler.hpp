@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// Encodes RV32IM instructions, for tests of the FM CPU. Written from the instruction formats of the RISC-V manual and
-// independent of the decoder that it tests.
+// Encodes instructions of RV32IM, Zba and Zbb, for tests of the FM CPU. Written from the instruction formats of the
+// RISC-V manual and independent of the decoder that it tests.
 #pragma once
 
 #include <cstdint>
@@ -160,6 +160,70 @@ constexpr Word rem(Word rd, Word rs1, Word rs2) {
 }
 constexpr Word remu(Word rd, Word rs1, Word rs2) {
     return r_type(0x01, 7, rd, rs1, rs2);
+}
+
+constexpr Word sh1add(Word rd, Word rs1, Word rs2) {
+    return r_type(0x10, 2, rd, rs1, rs2);
+}
+constexpr Word sh2add(Word rd, Word rs1, Word rs2) {
+    return r_type(0x10, 4, rd, rs1, rs2);
+}
+constexpr Word sh3add(Word rd, Word rs1, Word rs2) {
+    return r_type(0x10, 6, rd, rs1, rs2);
+}
+constexpr Word andn(Word rd, Word rs1, Word rs2) {
+    return r_type(0x20, 7, rd, rs1, rs2);
+}
+constexpr Word orn(Word rd, Word rs1, Word rs2) {
+    return r_type(0x20, 6, rd, rs1, rs2);
+}
+constexpr Word xnor(Word rd, Word rs1, Word rs2) {
+    return r_type(0x20, 4, rd, rs1, rs2);
+}
+constexpr Word rol(Word rd, Word rs1, Word rs2) {
+    return r_type(0x30, 1, rd, rs1, rs2);
+}
+constexpr Word ror(Word rd, Word rs1, Word rs2) {
+    return r_type(0x30, 5, rd, rs1, rs2);
+}
+constexpr Word max(Word rd, Word rs1, Word rs2) {
+    return r_type(0x05, 6, rd, rs1, rs2);
+}
+constexpr Word maxu(Word rd, Word rs1, Word rs2) {
+    return r_type(0x05, 7, rd, rs1, rs2);
+}
+constexpr Word min(Word rd, Word rs1, Word rs2) {
+    return r_type(0x05, 4, rd, rs1, rs2);
+}
+constexpr Word minu(Word rd, Word rs1, Word rs2) {
+    return r_type(0x05, 5, rd, rs1, rs2);
+}
+constexpr Word rori(Word rd, Word rs1, Word shift) {
+    return r_type(0x30, 5, rd, rs1, shift, 0x13);
+}
+constexpr Word zext_h(Word rd, Word rs) {
+    return r_type(0x04, 4, rd, rs, x0);
+}
+constexpr Word clz(Word rd, Word rs) {
+    return i_type(0x13, 1, rd, rs, 0x600);
+}
+constexpr Word ctz(Word rd, Word rs) {
+    return i_type(0x13, 1, rd, rs, 0x601);
+}
+constexpr Word cpop(Word rd, Word rs) {
+    return i_type(0x13, 1, rd, rs, 0x602);
+}
+constexpr Word sext_b(Word rd, Word rs) {
+    return i_type(0x13, 1, rd, rs, 0x604);
+}
+constexpr Word sext_h(Word rd, Word rs) {
+    return i_type(0x13, 1, rd, rs, 0x605);
+}
+constexpr Word orc_b(Word rd, Word rs) {
+    return i_type(0x13, 5, rd, rs, 0x287);
+}
+constexpr Word rev8(Word rd, Word rs) {
+    return i_type(0x13, 5, rd, rs, 0x698);
 }
 
 constexpr Word lb(Word rd, std::int32_t imm, Word rs1) {

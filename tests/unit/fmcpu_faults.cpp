@@ -110,18 +110,20 @@ INSTANTIATE_TEST_SUITE_P(System, IllegalInstruction,
 INSTANTIATE_TEST_SUITE_P(OtherExtensions, IllegalInstruction,
                          testing::Values(0x00052007 /* flw */, 0x00053007 /* fld */, 0x00052027 /* fsw */,
                                          0x00000053 /* fadd.s */, 0x00000043 /* fmadd.s */, 0x1005252f /* lr.w */,
-                                         0x0005252f /* amoadd.w */, 0x20a525b3 /* sh1add */, 0x60051513 /* clz */,
-                                         0x0805453b /* zext.h */));
+                                         0x0005252f /* amoadd.w */, 0x28a515b3 /* bset */, 0x48a515b3 /* bclr */,
+                                         0x0aa515b3 /* clmul */, 0x08a545b3 /* pack */));
 INSTANTIATE_TEST_SUITE_P(Rv64, IllegalInstruction,
                          testing::Values(0x00053503 /* ld */, 0x00a53023 /* sd */, 0x00056503 /* lwu */,
                                          0x0015051b /* addiw */, 0x00a5053b /* addw */, 0x02051513 /* slli 32 */,
-                                         0x02055513 /* srli 32 */, 0x42055513 /* srai 32 */));
+                                         0x02055513 /* srli 32 */, 0x42055513 /* srai 32 */, 0x62055513 /* rori 32 */,
+                                         0x6b855513 /* rev8 */, 0x0805453b /* zext.h */));
 INSTANTIATE_TEST_SUITE_P(Reserved, IllegalInstruction,
                          testing::Values(0x00057503 /* load funct3 7 */, 0x00a54023 /* store funct3 4 */,
                                          0x00a52063 /* branch funct3 2 */, 0x00a53063 /* branch funct3 3 */,
                                          0x00051067 /* jalr funct3 1 */, 0x40a51533 /* sll funct7 0x20 */,
-                                         0x40a54533 /* xor funct7 0x20 */, 0x04a50533 /* add funct7 2 */,
-                                         0x80051513 /* slli funct7 0x40 */, 0x0000200f /* fence funct3 2 */));
+                                         0x80a54533 /* xor funct7 0x40 */, 0x04a50533 /* add funct7 2 */,
+                                         0x80051513 /* slli funct7 0x40 */, 0x60351513 /* clz 3 */,
+                                         0x28655513 /* orc 6 */, 0x0000200f /* fence funct3 2 */));
 
 TEST(Ebreak, IsABreakpoint) {
     expect_fault(FaultRun(ebreak), ebreak, K7_FAULT_BREAKPOINT, 0);

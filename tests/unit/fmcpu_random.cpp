@@ -18,6 +18,7 @@ using namespace rv;
 /// One of: any word, a random instruction of a known opcode, a short branch or jump, a load or store near data.
 Word random_word(std::mt19937 &random) {
     constexpr Word kOpcodes[] = {0x37, 0x17, 0x13, 0x33, 0x03, 0x23, 0x63, 0x6f, 0x67, 0x0f, 0x73};
+    constexpr Word kFunct7[] = {0, 1, 0x20, 0x10, 0x30, 0x05}; // of RV32IM, Zba and Zbb
     const auto word = static_cast<Word>(random());
     const auto near = static_cast<std::int32_t>(random() % 64) * 4 - 128;
     switch (random() % 8) {
@@ -32,7 +33,8 @@ Word random_word(std::mt19937 &random) {
     case 4:
         return s_type(word % 3, (word >> 3) % 32, near, a0);
     case 5:
-        return r_type((word >> 25) % 2, word % 8, (word >> 3) % 32, (word >> 8) % 32, (word >> 13) % 32);
+        return r_type(kFunct7[(word >> 25) % std::size(kFunct7)], word % 8, (word >> 3) % 32, (word >> 8) % 32,
+                      (word >> 13) % 32);
     default:
         return (word & ~0x7fu) | kOpcodes[random() % std::size(kOpcodes)];
     }
@@ -78,6 +80,30 @@ TEST(RandomPrograms, NeverHarmTheHostAndAreDeterministic) {
     }
     EXPECT_GT(ends[static_cast<int>(Outcome::End::Faulted)], 1000);
     RecordProperty("returned", ends[static_cast<int>(Outcome::End::Returned)]);
+}
+
+// Op by op no instructions are fused, so this compares the fused ops with the single ones.
+TEST(RandomPrograms, AreTheSameStepByStep) {
+    constexpr std::uint64_t kBudget = 300;
+    std::mt19937 random(0x57e9);
+    for (int round = 0; round < 2000; ++round) {
+        const Words code = random_program(random);
+        Machine whole(code);
+        Machine steps(code);
+        const Outcome one = whole.call({kData + K7_FM_PAGE, 1, 2, 3}, kBudget);
+        steps.engine->begin(kCode, Words{kData + K7_FM_PAGE, 1, 2, 3}, kBudget);
+        Outcome other;
+        do
+            other = steps.engine->resume(1);
+        while (other.end == Outcome::End::Paused);
+        ASSERT_EQ(one.end, other.end) << "round " << round;
+        ASSERT_EQ(one.instructions, other.instructions) << "round " << round;
+        ASSERT_EQ(one.fault.cause, other.fault.cause);
+        ASSERT_EQ(one.fault.pc, other.fault.pc);
+        ASSERT_EQ(whole.engine->registers(), steps.engine->registers()) << "round " << round;
+        ASSERT_TRUE(
+            std::ranges::equal(*whole.engine->readable(kData, kDataSize), *steps.engine->readable(kData, kDataSize)));
+    }
 }
 
 TEST(RandomPrograms, StopAtEveryBudget) {

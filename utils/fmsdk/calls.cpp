@@ -3,29 +3,14 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <cstdlib>
 #include <cstring>
 
 #include "utils/common/files.hpp"
+#include "utils/common/payload.hpp"
 
 namespace k7::fmsdk {
 namespace {
-
-hsm::SecureBytes from_hex(const std::string &text) {
-    hsm::SecureBytes bytes;
-    for (std::size_t at = 0; at < text.size(); at += 2) {
-        unsigned value = 0;
-        const char *const begin = text.data() + at;
-        const char *const end = text.data() + std::min(at + 2, text.size());
-        const auto [stop, error] = std::from_chars(begin, end, value, 16);
-        if (error != std::errc{} || stop != begin + 2)
-            throw hsm::Error(hsm::ErrorKind::usage, "'" + text + "' is no hexadecimal request",
-                             "two digits a byte, such as 00ff");
-        bytes.push_back(static_cast<std::byte>(value));
-    }
-    return bytes;
-}
 
 void declare_request(CLI::App &app, const char *name, std::vector<std::string> &to, const char *description,
                      const char *type) {
@@ -54,7 +39,7 @@ std::vector<hsm::SecureBytes> requests_of(const Options &options) {
         requests.emplace_back(bytes.begin(), bytes.end());
     }
     for (const std::string &hex : options.hexes)
-        requests.push_back(from_hex(hex));
+        requests.push_back(tool::from_hex(hex));
     for (const std::string &file : options.files)
         requests.push_back(tool::read_secret(file, "the request"));
     return requests;

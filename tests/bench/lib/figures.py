@@ -171,6 +171,21 @@ def throughput_tables(results: Results) -> list[Table]:
     return tables
 
 
+def slower_on_the_fm_cpu(results: Results, subject: str, isa: str = "rv32im_zba_zbb") -> Spread | None:
+    line = results.one("fmcpu", subject=subject, isa=isa, status="ran")
+    return Spread(line["quartile1"], line["times_slower"], line["quartile3"]) if line else None
+
+
+def fm_cpu_table(results: Results) -> Table | None:
+    if not results.of("fmcpu"):
+        return None
+    rows = [[line["subject"], line["isa"], number(line["host_ms"]), number(line["fm_ms"]),
+             slower_on_the_fm_cpu(results, line["subject"], line["isa"]).text()]
+            for line in results.of("fmcpu", status="ran")]
+    return Table("FM CPU", ["the same C code, -O2, processor time", "FM compiled for", "host, ms", "FM, ms",
+                            "times slower (quartiles)"], rows, reasons(results.of("fmcpu")))
+
+
 def other_table(results: Results) -> Table | None:
     rows, notes = [], []
     for line in results.of("transfer", status="ran"):
@@ -222,6 +237,10 @@ def targets(results: Results) -> list[Target]:
                throughput("submit")),
         Target("1 MiB to the card at least 0.5 of memcpy", 0.5, True,
                ratio(transfer["card_mib_s"], transfer["memcpy_mib_s"]) if transfer else None),
+        Target("SHA-256 on the FM CPU at most 12 times slower than on the host", 12, False,
+               slower_on_the_fm_cpu(results, "Sha256")),
+        Target("a sieve on the FM CPU at most 12 times slower than on the host", 12, False,
+               slower_on_the_fm_cpu(results, "Sieve")),
         Target("each further idle card below 1 MiB", 1, False, Spread.of(idle["card_mib"]) if idle else None),
     ]
 
@@ -246,5 +265,6 @@ def circumstances(results: Results) -> list[str]:
 
 
 def tables(results: Results) -> list[Table]:
-    found = [latency_table(results), *throughput_tables(results), other_table(results), target_table(results)]
+    found = [latency_table(results), *throughput_tables(results), fm_cpu_table(results), other_table(results),
+             target_table(results)]
     return [table for table in found if table]
