@@ -2,6 +2,7 @@
 #include "hsm/card.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <limits>
 
 #include "k7/fault_report.h"
@@ -17,6 +18,7 @@ namespace {
 constexpr std::size_t kQueryRoom = K7_MB_DATA_BYTES;
 constexpr std::size_t kLoadChunkMax = std::size_t{1} << 20;
 constexpr std::size_t kLabelMax = sizeof(k7_fm_load::label) - 1;
+constexpr unsigned kLogPagesMax = 64; // far more than a card keeps; ends the talk with one that never ends
 constexpr std::uint32_t kForever = std::numeric_limits<std::uint32_t>::max();
 
 std::uint32_t to_ms(std::chrono::milliseconds time) {
@@ -33,6 +35,7 @@ Bytes load_header(const FmLoad &load) {
     k7_fm_load header{};
     header.image_size = htole32(static_cast<std::uint32_t>(load.image.size()));
     header.certificate_size = htole32(static_cast<std::uint32_t>(load.certificate.size()));
+    header.flags = htole32(load.allow_downgrade ? K7_FM_LOAD_ALLOW_DOWNGRADE : 0);
     std::ranges::copy(load.label, header.label);
     const ByteView bytes = std::as_bytes(std::span(&header, 1));
     Bytes payload(bytes.begin(), bytes.end());
@@ -127,6 +130,19 @@ FmInfo Card::load_fm(const FmLoad &load, const Progress &progress) {
 
 void Card::delete_fm(FmId id) {
     request(*transport_, {K7_CMD_FM_DELETE, id.value}, "delete FM " + to_string(id));
+}
+
+std::vector<FmLogLine> Card::fm_log() const {
+    std::vector<FmLogLine> lines;
+    std::uint32_t first = 0;
+    for (unsigned page = 0; page < kLogPagesMax; ++page) {
+        const Answer answer = request(*transport_, {K7_CMD_FM_LOG, first}, "read the log of its FMs");
+        if (answer.payload.empty() || answer.result <= first)
+            break;
+        std::ranges::move(decode_fm_log(answer.payload), std::back_inserter(lines));
+        first = answer.result;
+    }
+    return lines;
 }
 
 FmReply Card::call_fm(FmId id, ByteView payload, std::chrono::milliseconds timeout) {

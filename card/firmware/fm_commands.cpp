@@ -50,6 +50,8 @@ void handle<K7_CMD_FM_LOAD_COMMIT>(Firmware &firmware, const Command &command) {
     const FmUpload upload = std::move(*firmware.upload()); // ends with this command, whatever comes of it
     firmware.upload().reset();
     const VerifiedImage verified = upload.finish(firmware.card().store.list_certificates());
+    if (!upload.allows_downgrade())
+        firmware.fms().refuse_older(verified.fm);
     firmware.card().store.put_fm(verified.fm, verified.certificate);
     firmware.card().registers.raise(K7_EVENT_FM_LIST);
     command.reply.append_struct(firmware.fms().describe(verified.fm));

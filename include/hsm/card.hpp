@@ -45,9 +45,10 @@ struct Event {
 
 /// An FM to load. The views must stay valid until load_fm() returns.
 struct FmLoad {
-    ByteView image;       ///< a whole .fm file
-    ByteView certificate; ///< X.509 in DER; empty: @p label names a certificate that the card has stored
-    std::string label;    ///< at most 31 characters; empty: the certificate's common name
+    ByteView image;               ///< a whole .fm file
+    ByteView certificate;         ///< X.509 in DER; empty: @p label names a certificate that the card has stored
+    std::string label;            ///< at most 31 characters; empty: the certificate's common name
+    bool allow_downgrade = false; ///< may replace an FM of a higher version; refused without it
 };
 
 struct FmReply {
@@ -100,6 +101,8 @@ class HSM_EXPORT Card {
     FmInfo load_fm(const FmLoad &load, const Progress &progress = {});
     /// Needs CAP_SYS_ADMIN. @throws Error not_found when no FM has this ID
     void delete_fm(FmId id);
+    /// What FMs have logged since power on; the card keeps the last lines. Oldest first.
+    [[nodiscard]] std::vector<FmLogLine> fm_log() const;
     /// Send @p request (at most info().payload_max bytes) to an FM and wait for its reply.
     /// @param timeout longest wait; 0: the driver's default
     FmReply call_fm(FmId id, ByteView request, std::chrono::milliseconds timeout = {});
