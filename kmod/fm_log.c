@@ -58,7 +58,7 @@ static void k7_fm_log_line(struct k7_fm_log *log, char *line, size_t length)
 		return;
 	}
 	if (log->missed)
-		dev_info(dev, "%u lines of FMs are not shown here; the card keeps the last ones\n",
+		dev_info(dev, "%u lines of FMs are not shown here; ctfm log has the last ones\n",
 			 log->missed);
 	log->missed = 0;
 	/* The card promises printable text; who reads the log need not rely on that. */

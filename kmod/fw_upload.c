@@ -72,6 +72,7 @@ static enum fw_upload_err k7_fw_status_error(u32 status)
 	case K7_ST_IMAGE_CERTIFICATE:
 	case K7_ST_IMAGE_HEADER:
 	case K7_ST_IMAGE_ELF:
+	case K7_ST_IMAGE_OLDER:
 		return K7_FW_UPLOAD_ERR_INVALID;
 	default:
 		return FW_UPLOAD_ERR_HW_ERROR;

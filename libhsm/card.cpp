@@ -2,6 +2,7 @@
 #include "hsm/card.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <limits>
 
 #include "k7/fault_report.h"
@@ -18,7 +19,7 @@ constexpr std::size_t kQueryRoom = K7_MB_DATA_BYTES;
 constexpr std::size_t kLoadChunkMax = std::size_t{1} << 20;
 constexpr std::size_t kCoreMax = sizeof(k7_fault_core) + K7_FAULT_CORE_BYTES;
 constexpr std::size_t kLabelMax = sizeof(k7_fm_load::label) - 1;
-constexpr std::size_t kLogLineMax = 512; // the card cuts them at less
+constexpr unsigned kLogPagesMax = 64; // far more than a card keeps; ends the talk with one that never ends
 constexpr std::uint32_t kForever = std::numeric_limits<std::uint32_t>::max();
 
 std::uint32_t to_ms(std::chrono::milliseconds time) {
@@ -35,6 +36,7 @@ Bytes load_header(const FmLoad &load) {
     k7_fm_load header{};
     header.image_size = htole32(static_cast<std::uint32_t>(load.image.size()));
     header.certificate_size = htole32(static_cast<std::uint32_t>(load.certificate.size()));
+    header.flags = htole32(load.allow_downgrade ? K7_FM_LOAD_ALLOW_DOWNGRADE : 0);
     std::ranges::copy(load.label, header.label);
     const ByteView bytes = std::as_bytes(std::span(&header, 1));
     Bytes payload(bytes.begin(), bytes.end());
@@ -150,22 +152,28 @@ void Card::delete_fm(FmId id) {
     request(*transport_, {K7_CMD_FM_DELETE, id.value}, "delete FM " + to_string(id));
 }
 
+FmLogPage Card::fm_log_page(std::uint32_t first) const {
+    const Answer answer = request(*transport_, {K7_CMD_FM_LOG, first}, "read the log of its FMs");
+    return {decode_fm_log(answer.payload), answer.result};
+}
+
+std::vector<FmLogLine> Card::fm_log() const {
+    std::vector<FmLogLine> lines;
+    std::uint32_t first = 0;
+    for (unsigned count = 0; count < kLogPagesMax; ++count) {
+        FmLogPage page = fm_log_page(first);
+        if (page.lines.empty() || page.next_line <= first)
+            break;
+        std::ranges::move(page.lines, std::back_inserter(lines));
+        first = page.next_line;
+    }
+    return lines;
+}
+
 FmReply Card::call_fm(FmId id, ByteView payload, std::chrono::milliseconds timeout) {
     Answer answer =
         request(*transport_, {K7_CMD_FM_CALL, id.value, payload, to_ms(timeout)}, "call FM " + to_string(id));
     return {answer.result, std::move(answer.payload)};
-}
-
-FmLogPage Card::fm_log(std::uint32_t first) const {
-    const Answer answer = request(*transport_, {K7_CMD_FM_LOG, first}, "read the log of the FMs");
-    FmLogPage page;
-    page.next_line = answer.result;
-    for (std::string_view text = as_text(answer.payload); !text.empty();) {
-        const std::size_t end = std::min(text.find('\n'), text.size());
-        page.lines.push_back(printable(text.substr(0, end), kLogLineMax));
-        text.remove_prefix(std::min(end + 1, text.size()));
-    }
-    return page;
 }
 
 std::vector<CertificateInfo> Card::certificates() const {

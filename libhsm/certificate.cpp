@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <array>
 #include <ctime>
-#include <exception>
 
 #include <openssl/core_names.h>
 #include <openssl/pem.h>
@@ -36,30 +35,6 @@ std::string curve_text(EVP_PKEY *key) {
         return "P-521";
     default:
         return {};
-    }
-}
-
-/// What the callback of OpenSSL needs; it is called at most once, and only for an encrypted key.
-struct PasswordRequest {
-    const PasswordSource &source;
-    bool asked = false;
-    std::exception_ptr error{}; ///< what the source threw: it must not fly through OpenSSL's frames
-};
-
-int give_password(char *buffer, int size, int /*writing*/, void *opaque) {
-    auto &request = *static_cast<PasswordRequest *>(opaque);
-    request.asked = true;
-    if (!request.source || size < 0)
-        return -1;
-    try {
-        const auto password = request.source();
-        if (!password || password->size() > static_cast<std::size_t>(size))
-            return -1;
-        std::ranges::copy(as_text(*password), buffer);
-        return static_cast<int>(password->size());
-    } catch (...) {
-        request.error = std::current_exception();
-        return -1;
     }
 }
 
@@ -99,22 +74,6 @@ CertificatePointer read_certificate(ByteView bytes, const std::string &what) {
     if (!certificate)
         throw bad(what + " is no X.509 certificate (" + openssl_reason() + ")", "make one with `mkfm cert`");
     return certificate;
-}
-
-KeyPointer read_private_key(ByteView pem, const PasswordSource &password) {
-    const BioPointer bio = read_from(pem);
-    PasswordRequest request{password};
-    KeyPointer key(PEM_read_bio_PrivateKey(bio.get(), nullptr, &give_password, &request));
-    if (key)
-        return key;
-    const std::string reason = openssl_reason();
-    if (request.error)
-        std::rethrow_exception(request.error);
-    if (request.asked && !password)
-        throw bad("the signing key is encrypted", "give its password: --password-file, or at the prompt");
-    if (request.asked)
-        throw bad("the signing key cannot be decrypted: wrong password");
-    throw bad("the signing key is no private key in PEM (" + reason + ")", "make one with `mkfm cert`");
 }
 
 std::string key_text(EVP_PKEY *key) {

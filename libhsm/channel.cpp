@@ -48,6 +48,7 @@ constexpr StatusAdvice kAdvice[] = {
     {K7_ST_IMAGE_CERTIFICATE, ErrorKind::failed, "make one with `mkfm cert`, or name the right one"},
     {K7_ST_IMAGE_HEADER, ErrorKind::failed, "check DEFINE_FM_HEADER and build it again"},
     {K7_ST_IMAGE_ELF, ErrorKind::failed, "build it with the FM SDK"},
+    {K7_ST_IMAGE_OLDER, ErrorKind::refused, "give --allow-downgrade if the older one is wanted"},
     {K7_ST_FM_NOT_FOUND, ErrorKind::not_found, "`ctfm list` shows the FMs on the card"},
     {K7_ST_FM_NOT_STARTED, ErrorKind::failed, "restart the card: `k7reset`"},
     {K7_ST_SMFS_NOT_ACTIVE, ErrorKind::failed, "activate it: `ctfm activate`"},
@@ -179,7 +180,7 @@ void check_card_status(Transport &transport, std::uint32_t status, ByteView text
 
 Answer request(Transport &transport, const Request &request, const std::string &attempt) {
     Answer answer;
-    answer.payload.resize(K7_PAYLOAD_MAX);
+    answer.payload.resize(std::min<std::size_t>(request.room, K7_PAYLOAD_MAX));
     if (request.payload.size() > std::numeric_limits<std::uint32_t>::max())
         check_errno(transport, EMSGSIZE, attempt);
     k7_ioc_request wire{};
@@ -194,7 +195,9 @@ Answer request(Transport &transport, const Request &request, const std::string &
     if (wire.out_len > answer.payload.size())
         check_errno(transport, EIO, attempt);
     answer.payload.resize(wire.out_len);
-    check_card_status(transport, wire.card_status, answer.payload, attempt);
+    // The text of an error that fills all the room was cut to it.
+    const bool cut = answer.payload.size() == request.room;
+    check_card_status(transport, wire.card_status, cut ? ByteView() : ByteView(answer.payload), attempt);
     answer.result = wire.result;
     return answer;
 }

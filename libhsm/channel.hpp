@@ -23,7 +23,8 @@ struct Request {
     std::uint32_t opcode = 0;
     std::uint32_t arg0 = 0;
     ByteView payload{};
-    std::uint32_t timeout_ms = 0; ///< 0: the driver's default
+    std::uint32_t timeout_ms = 0;      ///< 0: the driver's default
+    std::size_t room = K7_PAYLOAD_MAX; ///< longest reply that is taken, which the FM is told; at most K7_PAYLOAD_MAX
 };
 
 struct Answer {

@@ -2,6 +2,7 @@
 #include "libhsm/decode.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -21,6 +22,8 @@ static_assert(sizeof(k7_identity) == 256 && sizeof(k7_card_state) == 128 && size
 static_assert(sizeof(k7_fault_report) == 640 && sizeof(k7_certificate_info) == 128 && sizeof(k7_smfs_info) == 64);
 static_assert(sizeof(k7_smfs_check) == 192 && sizeof(k7_smfs_finding) == 24);
 static_assert(sizeof(k7_fm_list) == 8 && sizeof(k7_certificate_list) == 8);
+
+constexpr std::size_t kLogLineMax = 256;
 
 /// The first sizeof(T) bytes of @p reply: a newer card may send more.
 /// @param least what the oldest card sends; the rest of T is then 0
@@ -214,6 +217,22 @@ std::vector<FmInfo> decode_fm_list(ByteView reply) {
     for (const ByteView entry : entries_of(reply, sizeof(k7_fm_info), "FM list"))
         fms.push_back(decode_fm(entry));
     return fms;
+}
+
+std::vector<FmLogLine> decode_fm_log(ByteView reply) {
+    std::vector<FmLogLine> lines;
+    std::string_view rest = as_text(reply);
+    while (!rest.empty()) {
+        const std::string_view line = rest.substr(0, rest.find('\n'));
+        rest.remove_prefix(std::min(line.size() + 1, rest.size()));
+        FmLogLine decoded;
+        const auto [end, error] = std::from_chars(line.data(), line.data() + line.size(), decoded.id.value, 16);
+        if (error != std::errc() || end == line.data() + line.size() || *end != ' ')
+            continue;
+        decoded.text = printable({end + 1, line.data() + line.size()}, kLogLineMax);
+        lines.push_back(std::move(decoded));
+    }
+    return lines;
 }
 
 std::vector<CertificateInfo> decode_certificates(ByteView reply) {

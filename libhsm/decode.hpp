@@ -21,6 +21,8 @@ FaultReport decode_fault_report(ByteView reply);
 FaultCore decode_fault_core(ByteView core);
 FmInfo decode_fm(ByteView reply);
 std::vector<FmInfo> decode_fm_list(ByteView reply);
+/// A page of the log; a line that is none is left out. Never throws.
+std::vector<FmLogLine> decode_fm_log(ByteView reply);
 std::vector<CertificateInfo> decode_certificates(ByteView reply);
 SmfsInfo decode_smfs_info(ByteView reply);
 SmfsCheck decode_smfs_check(ByteView reply);

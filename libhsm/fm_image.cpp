@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <ctime>
 
 #include <endian.h>
 
@@ -127,6 +128,15 @@ FmImage parse(CMS_ContentInfo *cms) {
     return image;
 }
 
+/// OpenSSL would put the present time there, and no image could be made twice.
+bool set_signing_time(CMS_SignerInfo *signer, std::uint64_t seconds) {
+    ASN1_TIME *const time = ASN1_TIME_set(nullptr, static_cast<std::time_t>(seconds));
+    const bool set = time != nullptr &&
+                     CMS_signed_add1_attr_by_NID(signer, NID_pkcs9_signingTime, ASN1_STRING_type(time), time, -1) == 1;
+    ASN1_TIME_free(time);
+    return set;
+}
+
 void check_size(ByteView image) {
     if (image.empty())
         throw bad_image("the file is empty");
@@ -159,10 +169,13 @@ void check_signature(CMS_ContentInfo *cms, X509 *certificate) {
 
 Bytes build_fm_image(ByteView elf, ByteView key_pem, ByteView certificate, std::uint64_t build_time,
                      const PasswordSource &password) {
+    return build_fm_image(elf, SigningKey::from_pem(key_pem, password), certificate, build_time);
+}
+
+Bytes build_fm_image(ByteView elf, const SigningKey &key, ByteView certificate, std::uint64_t build_time) {
     const Bytes content = signed_content(elf, build_time);
     const CertificatePointer signer = read_certificate(certificate);
     check_signing_certificate(signer.get());
-    const KeyPointer key = read_private_key(key_pem, password);
     check_key_strength(key.get(), "the signing key");
     if (X509_check_private_key(signer.get(), key.get()) != 1) {
         ERR_clear_error();
@@ -171,7 +184,9 @@ Bytes build_fm_image(ByteView elf, ByteView key_pem, ByteView certificate, std::
     }
     const BioPointer data = read_from(content);
     const CmsPointer cms(CMS_sign(nullptr, nullptr, nullptr, data.get(), kCmsFlags | CMS_PARTIAL));
-    if (!cms || CMS_add1_signer(cms.get(), signer.get(), key.get(), EVP_sha256(), kCmsFlags) == nullptr ||
+    CMS_SignerInfo *const info =
+        cms ? CMS_add1_signer(cms.get(), signer.get(), key.get(), EVP_sha256(), kCmsFlags | CMS_PARTIAL) : nullptr;
+    if (info == nullptr || !set_signing_time(info, build_time) ||
         CMS_final(cms.get(), data.get(), nullptr, kCmsFlags) != 1)
         throw Error(ErrorKind::failed, "signing failed (" + openssl_reason() + ")");
     Bytes image = encode(cms.get());

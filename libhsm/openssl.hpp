@@ -39,8 +39,6 @@ BioPointer read_from(ByteView bytes);
 
 /// @throws Error naming @p what when @p bytes are no certificate, in PEM or DER
 CertificatePointer read_certificate(ByteView bytes, const std::string &what = "the certificate");
-/// @throws Error when @p pem is no private key or the password is wrong
-KeyPointer read_private_key(ByteView pem, const PasswordSource &password);
 
 /// @throws Error unless @p key is RSA with 2048 to 8192 bits, or EC on P-256, P-384 or P-521
 void check_key_strength(EVP_PKEY *key, const std::string &what);

@@ -92,19 +92,33 @@ SecureBytes key_pem(EVP_PKEY *key, ByteView password) {
     return take<SecureBytes>(bio.get());
 }
 
-} // namespace
-
-SigningIdentity make_signing_identity(KeyType type, const std::string &common_name, unsigned days, ByteView password) {
+void check_names(const std::string &common_name, unsigned days) {
     if (common_name.empty() || common_name.size() > kCommonNameMax)
         throw Error(ErrorKind::usage, "a common name has 1 to 64 characters");
     if (days == 0 || days > kDaysMax)
         throw Error(ErrorKind::usage, "a certificate is valid for 1 to 36500 days");
-    const KeyPointer key = make_key(type);
-    require(static_cast<bool>(key), "key");
-    const CertificatePointer certificate = make_certificate(key.get(), common_name, days);
+}
+
+Bytes certificate_pem(EVP_PKEY *key, const std::string &common_name, unsigned days) {
+    const CertificatePointer certificate = make_certificate(key, common_name, days);
     const BioPointer bio(BIO_new(BIO_s_mem()));
     require(bio && PEM_write_bio_X509(bio.get(), certificate.get()) == 1, "certificate file");
-    return {key_pem(key.get(), password), take<Bytes>(bio.get())};
+    return take<Bytes>(bio.get());
+}
+
+} // namespace
+
+Bytes make_signing_certificate(const SigningKey &key, const std::string &common_name, unsigned days) {
+    check_names(common_name, days);
+    check_key_strength(key.get(), "the signing key");
+    return certificate_pem(key.get(), common_name, days);
+}
+
+SigningIdentity make_signing_identity(KeyType type, const std::string &common_name, unsigned days, ByteView password) {
+    check_names(common_name, days);
+    const KeyPointer key = make_key(type);
+    require(static_cast<bool>(key), "key");
+    return {key_pem(key.get(), password), certificate_pem(key.get(), common_name, days)};
 }
 
 } // namespace hsm

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// ctfm: list, load and delete FMs, activate the SMFS, explain faults.
+// ctfm: list, show, load and delete FMs, activate the SMFS, explain faults, show the log.
 #include <algorithm>
 #include <iostream>
 #include <vector>
@@ -12,6 +12,7 @@
 #include "utils/common/describe.hpp"
 #include "utils/common/fault_text.hpp"
 #include "utils/common/files.hpp"
+#include "utils/common/fm_view.hpp"
 #include "utils/common/image_cache.hpp"
 #include "utils/common/progress.hpp"
 #include "utils/common/tool.hpp"
@@ -34,6 +35,7 @@ struct Options {
     std::string elf;
     std::string core;
     std::uint32_t sequence = 0;
+    bool allow_downgrade = false;
     bool yes = false;
 };
 
@@ -44,41 +46,54 @@ struct Context {
     hsm::Card &card;
 };
 
-void list_one(const Tool &tool, const hsm::FmInfo &fm) {
-    tool.line("FM ID:           " + to_string(fm.id));
-    tool.line("Label:           " + fm.product);
-    tool.line("Version:         " + hsm::fm_version_text(fm.version));
-    tool.line("Manufacturer:    " + fm.manufacturer);
-    tool.line("Build Time:      " + k7::tool::time_text(fm.build_time));
-    tool.line("Fingerprint:     " + to_string(fm.fingerprint));
-    tool.line("ROM size:        " + std::to_string(fm.image_size));
-    tool.line("Certificate:     " + fm.certificate);
-    tool.line("Status:          " + to_string(fm.status));
-    tool.line("Startup Status:  " + startup_text(fm));
-    tool.line("");
-}
-
 int list(const Context &context) {
     const Tool &tool = context.tool;
     const hsm::Identity identity = context.card.identity();
     const std::vector<hsm::FmInfo> fms = context.card.fms();
+    const hsm::CardStatus status = context.card.status();
     const hsm::SmfsInfo smfs = context.card.smfs_info();
     tool.line("Card:            " + context.card.name());
     tool.line("Serial:          " + identity.esn);
     tool.line("Model:           " + identity.model);
     tool.line(std::string("SMFS:            ") + (smfs.active ? "Activated" : "Not activated"));
-    tool.line("FMs:             " + std::to_string(fms.size()));
-    tool.line("");
+    tool.line(k7::tool::fm_capacity_text(identity, status));
     Json list = Json::array();
     for (const hsm::FmInfo &fm : fms) {
-        list_one(tool, fm);
+        tool.line(k7::tool::fm_text(fm));
         list.push_back(to_json(fm));
     }
-    tool.result({{"card", context.card.name()},
-                 {"esn", identity.esn},
-                 {"model", identity.model},
-                 {"smfs_active", smfs.active},
-                 {"fms", list}});
+    Json result = {{"card", context.card.name()},
+                   {"esn", identity.esn},
+                   {"model", identity.model},
+                   {"smfs_active", smfs.active},
+                   {"fms", list}};
+    result.update(k7::tool::fm_capacity_json(identity, status));
+    tool.result(result);
+    return k7::tool::kExitDone;
+}
+
+int show(const Context &context) {
+    const k7::tool::FmView view = k7::tool::view_fm(context.card, hsm::parse_fm_id(context.options.fm));
+    if (!context.tool.json())
+        std::cout << k7::tool::fm_view_text(view);
+    Json result = {{"card", context.card.name()}};
+    result.update(k7::tool::fm_view_json(view));
+    context.tool.result(result);
+    return k7::tool::kExitDone;
+}
+
+/// All lines, or those of one FM: also of one that has been deleted since.
+int show_log(const Context &context) {
+    const std::string &wanted = context.options.fm;
+    const std::optional<hsm::FmId> only = wanted.empty() ? std::nullopt : std::optional(hsm::parse_fm_id(wanted));
+    Json lines = Json::array();
+    for (const hsm::FmLogLine &line : context.card.fm_log()) {
+        if (only && line.id != *only)
+            continue;
+        context.tool.line(to_string(line.id) + " " + line.text);
+        lines.push_back(to_json(line));
+    }
+    context.tool.result({{"card", context.card.name()}, {"lines", lines}});
     return k7::tool::kExitDone;
 }
 
@@ -101,7 +116,7 @@ int load(const Context &context) {
     hsm::FmInfo fm;
     {
         k7::tool::Progress progress(context.tool, "loading " + parsed.header.product);
-        fm = context.card.load_fm({image, certificate, options.label},
+        fm = context.card.load_fm({image, certificate, options.label, options.allow_downgrade},
                                   [&](std::size_t done, std::size_t total) { progress.update(done, total); });
     }
     const std::string cached = k7::tool::cache_image(fm.fingerprint, image);
@@ -213,6 +228,15 @@ void declare_load(CLI::App &app, Options &options) {
     app.add_option("-l,--label", options.label,
                    "Without -c: label of a certificate that the card has stored. With -c: label to store it under")
         ->type_name("LABEL");
+    app.add_flag("--allow-downgrade", options.allow_downgrade, "Replace an FM of a higher version, too");
+}
+
+void declare_show(CLI::App &app, Options &options) {
+    app.add_option("ID", options.fm, "FM ID in hexadecimal")->required()->type_name("");
+}
+
+void declare_log(CLI::App &app, Options &options) {
+    app.add_option("--fm", options.fm, "Only the lines of the FM with this ID")->type_name("ID");
 }
 
 void declare_delete(CLI::App &app, Options &options) {
@@ -233,10 +257,12 @@ void declare_faults(CLI::App &app, Options &options) {
 
 constexpr Command kCommands[] = {
     {"list", "q", "List the FMs on the card", list, declare_nothing},
+    {"show", "s", "Show everything about one FM", show, declare_show},
     {"load", "i", "Load a signed FM; it runs after a restart", load, declare_load},
     {"delete", "d", "Delete one FM", delete_fm, declare_delete},
     {"activate", "a", "Activate the SMFS", activate, declare_nothing},
     {"faults", "", "Explain what halted the card", faults, declare_faults},
+    {"log", "", "Show what FMs have logged since power on", show_log, declare_log},
 };
 
 void declare(Tool &tool, Options &options) {

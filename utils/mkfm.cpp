@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // mkfm: sign an FM's ELF file into an .fm image; make signing keys and certificates; show and verify images.
+#include <charconv>
+#include <cstdlib>
 #include <ctime>
 #include <filesystem>
 #include <map>
@@ -18,6 +20,7 @@ using k7::tool::Tool;
 
 constexpr mode_t kPublicMode = 0644;
 constexpr mode_t kKeyMode = 0600;
+constexpr std::uint64_t kTimeMax = 253402300799; // the end of the year 9999, the last that a certificate can hold
 
 const std::map<std::string, hsm::KeyType> kKeyTypes = {{"rsa2048", hsm::KeyType::rsa_2048},
                                                        {"rsa3072", hsm::KeyType::rsa_3072},
@@ -28,7 +31,8 @@ const std::map<std::string, hsm::KeyType> kKeyTypes = {{"rsa2048", hsm::KeyType:
 struct Options {
     std::string elf;
     std::string image;
-    std::string key;
+    std::string key; ///< file or URI
+    std::string provider;
     std::string certificate;
     std::string password_file;
     bool yes = false;
@@ -39,15 +43,21 @@ struct Options {
 };
 
 void add_key_options(CLI::App &app, Options &options) {
-    app.add_option("-k,--key", options.key, "Private key in PEM; it may be encrypted")->type_name("FILE");
+    app.add_option("-k,--key", options.key,
+                   "Private key: a file in PEM, which may be encrypted, or the URI of one that stays where it is, "
+                   "like pkcs11:token=T;object=O")
+        ->type_name("KEY");
+    app.add_option("--provider", options.provider, "OpenSSL provider to load for a URI (default for pkcs11: pkcs11)")
+        ->type_name("NAME");
     app.add_option("-c,--cert", options.certificate, "Certificate of the key, PEM or DER")->type_name("FILE");
     app.add_option("--password-file", options.password_file,
-                   "File with the key's password in its first line (default: ask on the terminal)")
+                   "File with the key's password or the token's PIN in its first line (default: ask on the terminal)")
         ->type_name("FILE");
 }
 
 void declare_cert(CLI::App &app, Options &options) {
-    CLI::App *const cert = app.add_subcommand("cert", "Make a signing key and its self-signed certificate");
+    CLI::App *const cert = app.add_subcommand(
+        "cert", "Make a signing key and its self-signed certificate; the latter only, if KEY is a URI");
     add_key_options(*cert, options);
     cert->add_option("--type", options.type, "rsa2048, rsa3072 (default), rsa4096, ec-p256 or ec-p384")
         ->transform(CLI::CheckedTransformer(kKeyTypes))
@@ -125,6 +135,31 @@ void require_option(const std::string &value, const std::string &option) {
         throw hsm::Error(hsm::ErrorKind::usage, option + " is missing", "see `mkfm --help`");
 }
 
+/// A URI, unless a file has that name.
+bool names_uri(const std::string &key) {
+    std::error_code error;
+    return hsm::is_key_uri(key) && !std::filesystem::exists(key, error);
+}
+
+hsm::SigningKey open_key(const Options &options) {
+    if (names_uri(options.key))
+        return hsm::SigningKey::from_uri(options.key, options.provider, password_source(options));
+    return hsm::SigningKey::from_pem(k7::tool::read_secret(options.key, "the signing key"), password_source(options));
+}
+
+/// Now, or what SOURCE_DATE_EPOCH says (reproducible-builds.org), so that the same ELF file makes the same image.
+std::uint64_t build_time() {
+    const char *const text = std::getenv("SOURCE_DATE_EPOCH");
+    if (text == nullptr || *text == '\0')
+        return static_cast<std::uint64_t>(std::time(nullptr));
+    const std::string_view digits = text;
+    std::uint64_t seconds = 0;
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), seconds);
+    if (error != std::errc() || end != digits.data() + digits.size() || seconds > kTimeMax)
+        throw hsm::Error(hsm::ErrorKind::usage, "SOURCE_DATE_EPOCH is no number of seconds since 1970");
+    return seconds;
+}
+
 int sign(const Tool &tool, const Options &options) {
     require_option(options.elf, "-f ELF");
     require_option(options.image, "-o FM");
@@ -136,10 +171,9 @@ int sign(const Tool &tool, const Options &options) {
     }
     const hsm::Bytes elf = k7::tool::read_file(options.elf, "the ELF file");
     const hsm::FmHeader header = hsm::check_fm_elf(elf);
-    const hsm::SecureBytes key = k7::tool::read_secret(options.key, "the signing key");
+    const std::uint64_t time = build_time();
     const hsm::Bytes certificate = k7::tool::read_file(options.certificate, "the certificate");
-    const auto now = static_cast<std::uint64_t>(std::time(nullptr));
-    const hsm::Bytes image = hsm::build_fm_image(elf, key, certificate, now, password_source(options));
+    const hsm::Bytes image = hsm::build_fm_image(elf, open_key(options), certificate, time);
     k7::tool::write_file(options.image, image, kPublicMode);
     const hsm::FmImage parsed = hsm::parse_fm_image(image);
     tool.line(header_text(header));
@@ -160,24 +194,34 @@ void refuse_overwriting(const Options &options) {
                      "choose another name, or give --yes");
 }
 
-int make_certificate(const Tool &tool, const Options &options) {
-    require_option(options.key, "-k KEY");
-    require_option(options.certificate, "-c CERT");
+/// Make key and certificate. @return the certificate
+hsm::Bytes make_identity(const Options &options, bool &encrypted) {
     refuse_overwriting(options);
     hsm::SecureBytes password;
     if (!options.password_file.empty())
         password = k7::tool::read_password_file(options.password_file);
-    const auto identity = hsm::make_signing_identity(options.type, options.name, options.days, password);
+    encrypted = !password.empty();
+    auto identity = hsm::make_signing_identity(options.type, options.name, options.days, password);
     k7::tool::write_file(options.key, identity.key_pem, kKeyMode);
-    k7::tool::write_file(options.certificate, identity.certificate_pem, kPublicMode);
-    const hsm::CertificateText text = hsm::describe_certificate(identity.certificate_pem);
-    tool.line("Key           " + options.key + " (" + text.key + (password.empty() ? "" : ", encrypted") + ")");
+    return std::move(identity.certificate_pem);
+}
+
+int make_certificate(const Tool &tool, const Options &options) {
+    require_option(options.key, "-k KEY");
+    require_option(options.certificate, "-c CERT");
+    bool encrypted = false;
+    const hsm::Bytes certificate = names_uri(options.key)
+                                       ? hsm::make_signing_certificate(open_key(options), options.name, options.days)
+                                       : make_identity(options, encrypted);
+    k7::tool::write_file(options.certificate, certificate, kPublicMode);
+    const hsm::CertificateText text = hsm::describe_certificate(certificate);
+    tool.line("Key           " + options.key + " (" + text.key + (encrypted ? ", encrypted" : "") + ")");
     tool.line("Certificate   " + options.certificate + " (" + text.common_name + ", until " + text.not_after + ")");
     tool.line("Fingerprint   " + to_string(text.fingerprint));
     tool.result({{"key", options.key},
                  {"certificate", options.certificate},
                  {"key_type", text.key},
-                 {"encrypted", !password.empty()},
+                 {"encrypted", encrypted},
                  {"common_name", text.common_name},
                  {"not_after", text.not_after},
                  {"fingerprint", to_string(text.fingerprint)}});

@@ -51,6 +51,8 @@ void handle<K7_CMD_FM_LOAD_COMMIT>(Firmware &firmware, const Command &command) {
     firmware.upload().reset();
     VerifiedImage verified = upload.finish(firmware.card().store.list_certificates());
     verified.fm.binding = firmware.card().smfs.bind_fm(verified.fm);
+    if (!upload.allows_downgrade())
+        firmware.fms().refuse_older(verified.fm);
     firmware.card().store.put_fm(verified.fm, verified.certificate);
     firmware.card().registers.raise(K7_EVENT_FM_LIST);
     command.reply.append_struct(firmware.fms().describe(verified.fm));

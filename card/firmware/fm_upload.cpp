@@ -14,6 +14,7 @@ namespace {
 
 static_assert(sizeof(k7_fm_load) == 48);
 constexpr std::size_t kLabelSize = sizeof(k7_fm_load::label);
+constexpr std::uint32_t kKnownFlags = K7_FM_LOAD_ALLOW_DOWNGRADE;
 
 std::string label_of(const k7_fm_load &load) {
     std::string label(load.label, ::strnlen(load.label, kLabelSize));
@@ -37,8 +38,8 @@ FmUpload::FmUpload(std::uint32_t channel, std::span<const std::byte> request)
     : channel_(channel), image_(nullptr, WipedArray{0}) {
     k7_fm_load load{};
     std::memcpy(&load, request.data(), sizeof(load));
-    if (load.flags != 0 || load.reserved != 0)
-        throw Error(K7_ST_BAD_FIELD, "flags and reserved field of the load must be 0");
+    if ((load.flags & ~kKnownFlags) != 0 || load.reserved != 0)
+        throw Error(K7_ST_BAD_FIELD, "unknown flags and the reserved field of the load must be 0");
     if (load.image_size > K7_FM_IMAGE_MAX)
         throw Error(K7_ST_IMAGE_TOO_LARGE, "image of " + std::to_string(load.image_size) + " bytes, at most " +
                                                std::to_string(K7_FM_IMAGE_MAX) + " are taken");
@@ -53,6 +54,7 @@ FmUpload::FmUpload(std::uint32_t channel, std::span<const std::byte> request)
     if (!certificate_.empty())
         Certificate(certificate_)
             .check_may_sign(static_cast<std::time_t>(card_time())); // early, before the image comes
+    allows_downgrade_ = (load.flags & K7_FM_LOAD_ALLOW_DOWNGRADE) != 0;
     image_size_ = load.image_size;
     image_ = {new std::byte[image_size_], WipedArray{0}};
 }

@@ -21,6 +21,8 @@ class FmUpload {
     FmUpload(std::uint32_t channel, std::span<const std::byte> request);
 
     [[nodiscard]] std::uint32_t channel() const { return channel_; }
+    /// May the image replace an FM of a higher version?
+    [[nodiscard]] bool allows_downgrade() const { return allows_downgrade_; }
 
     /// Where @p size bytes for @p offset go; empty if they do not fit there. What is put there counts after append().
     [[nodiscard]] std::span<std::byte> room(std::uint32_t offset, std::size_t size);
@@ -35,6 +37,7 @@ class FmUpload {
     [[nodiscard]] StoredCertificate given_certificate(const std::vector<StoredCertificate> &stored) const;
 
     std::uint32_t channel_;
+    bool allows_downgrade_ = false;
     std::uint32_t image_size_ = 0;
     std::string label_; ///< empty when not given
     Bytes certificate_; ///< empty when not given

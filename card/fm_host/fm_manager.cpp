@@ -16,6 +16,13 @@ std::string name_of(std::uint32_t fm_id) {
     return text;
 }
 
+std::string version_text(const StoredFm &fm) {
+    const unsigned version = fm.envelope.header.fm_version;
+    char text[16];
+    std::snprintf(text, sizeof(text), "%u.%02u", version >> 8, version & 0xff);
+    return text;
+}
+
 } // namespace
 
 void FmManager::start_all() {
@@ -53,6 +60,13 @@ std::vector<k7_fm_info> FmManager::list() {
     for (const StoredFm &stored : card_.store.list_fms())
         infos.push_back(describe(stored));
     return infos;
+}
+
+void FmManager::refuse_older(const StoredFm &fm) {
+    for (const StoredFm &stored : card_.store.list_fms())
+        if (stored.fm_id == fm.fm_id && stored.envelope.header.fm_version > fm.envelope.header.fm_version)
+            throw Error(K7_ST_IMAGE_OLDER, name_of(fm.fm_id) + " is on the card in version " + version_text(stored) +
+                                               ", the image has version " + version_text(fm));
 }
 
 std::optional<FmReply> FmManager::call(std::uint32_t fm_id, std::span<const std::byte> request,

@@ -27,6 +27,9 @@ class FmManager {
     [[nodiscard]] std::vector<k7_fm_info> list();
     [[nodiscard]] k7_fm_info describe(const StoredFm &stored) const;
 
+    /// @throws Error IMAGE_OLDER when the store holds a higher version of @p fm
+    void refuse_older(const StoredFm &fm);
+
     /// As Fm::call(). @throws Error FM_NOT_FOUND, FM_NOT_STARTED as well
     std::optional<FmReply> call(std::uint32_t fm_id, std::span<const std::byte> request, std::span<std::byte> reply,
                                 std::uint64_t slice);

@@ -46,9 +46,10 @@ struct Event {
 
 /// An FM to load. The views must stay valid until load_fm() returns.
 struct FmLoad {
-    ByteView image;       ///< a whole .fm file
-    ByteView certificate; ///< X.509 in DER; empty: @p label names a certificate that the card has stored
-    std::string label;    ///< at most 31 characters; empty: the certificate's common name
+    ByteView image;               ///< a whole .fm file
+    ByteView certificate;         ///< X.509 in DER; empty: @p label names a certificate that the card has stored
+    std::string label;            ///< at most 31 characters; empty: the certificate's common name
+    bool allow_downgrade = false; ///< may replace an FM of a higher version; refused without it
 };
 
 struct FmReply {
@@ -56,9 +57,9 @@ struct FmReply {
     SecureBytes payload;
 };
 
-/// A part of the log that FMs write; each line is "FMID text", printable ASCII.
+/// A part of the log that FMs write, printable ASCII.
 struct FmLogPage {
-    std::vector<std::string> lines;
+    std::vector<FmLogLine> lines;
     std::uint32_t next_line = 0; ///< number of the line after the last one here
 };
 
@@ -112,12 +113,14 @@ class HSM_EXPORT Card {
     FmInfo load_fm(const FmLoad &load, const Progress &progress = {});
     /// Needs CAP_SYS_ADMIN. @throws Error not_found when no FM has this ID
     void delete_fm(FmId id);
+    /// What FMs have logged since power on; the card keeps the last lines. Oldest first.
+    [[nodiscard]] std::vector<FmLogLine> fm_log() const;
+    /// Lines from number @p first on, as many as one reply takes; what the card no longer keeps is left out. No lines:
+    /// there are no more yet.
+    [[nodiscard]] FmLogPage fm_log_page(std::uint32_t first) const;
     /// Send @p request (at most info().payload_max bytes) to an FM and wait for its reply.
     /// @param timeout longest wait; 0: the driver's default
     FmReply call_fm(FmId id, ByteView request, std::chrono::milliseconds timeout = {});
-    /// Lines from number @p first on, as many as one reply takes; what the card no longer keeps is left out. No lines:
-    /// there are no more yet.
-    [[nodiscard]] FmLogPage fm_log(std::uint32_t first = 0) const;
     [[nodiscard]] std::vector<CertificateInfo> certificates() const;
     [[nodiscard]] SmfsInfo smfs_info() const;
     /// Have the card read the whole SMFS and check every seal: some milliseconds for each MiB. Works in maintenance

@@ -7,13 +7,17 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "hsm/bytes.hpp"
 #include "hsm/error.hpp"
 #include "hsm/export.hpp"
 #include "hsm/types.hpp"
+
+struct evp_pkey_st; // OpenSSL's EVP_PKEY
 
 namespace hsm {
 
@@ -43,13 +47,46 @@ using PasswordSource = std::function<std::optional<SecureBytes>()>;
 /// @throws Error (failed): not an ELF file, wrong architecture, no FM header, FM ID out of range, ...
 HSM_EXPORT FmHeader check_fm_elf(ByteView elf);
 
-/// Put the envelope before @p elf and sign both.
-/// @param key_pem          private key, RSA of 2048 to 8192 bits or EC P-256, P-384 or P-521
-/// @param certificate      of that key; PEM or DER
-/// @param build_time       seconds since 1970, UTC, for the envelope
-/// @param password         for an encrypted key
+/// A private key that signs. It may be one that never leaves where it is kept: a token, an HSM, a TPM. Copies are the
+/// same key and cheap. Not for several threads at once.
+class HSM_EXPORT SigningKey {
+  public:
+    /// @param pem       PKCS #8 or an older form
+    /// @param password  for an encrypted key
+    /// @throws Error (failed): no private key, wrong password
+    static SigningKey from_pem(ByteView pem, const PasswordSource &password = {});
+
+    /// A key that OpenSSL finds (OSSL_STORE, see ossl_store(7)).
+    /// @param uri       "pkcs11:token=Signing;object=fm;type=private" (RFC 7512), "file:/path/key.pem", and whatever
+    ///                  schemes the providers serve that are active in openssl.cnf
+    /// @param provider  a provider to load first, by the name of its module; empty: none, but for pkcs11: URIs the one
+    ///                  of that name, unless openssl.cnf has activated it. It stays loaded
+    /// @param password  PIN or password of the token or file
+    /// @throws Error usage (a PIN in @p uri, where others can see it), not_found (no or several such keys), failed
+    static SigningKey from_uri(const std::string &uri, const std::string &provider = {},
+                               const PasswordSource &password = {});
+
+    /// "RSA 3072" or "EC P-256"
+    [[nodiscard]] std::string text() const;
+    [[nodiscard]] evp_pkey_st *get() const noexcept { return key_.get(); }
+
+  private:
+    explicit SigningKey(std::shared_ptr<evp_pkey_st> key) : key_(std::move(key)) {}
+    std::shared_ptr<evp_pkey_st> key_;
+};
+
+/// Does @p text begin with the scheme of a URI? "pkcs11:..." does, "key.pem" and "C:..." do not.
+HSM_EXPORT bool is_key_uri(std::string_view text) noexcept;
+
+/// Put the envelope before @p elf and sign both. The same arguments give the same envelope and ELF, and with an RSA key
+/// the same image.
+/// @param key          RSA of 2048 to 8192 bits or EC P-256, P-384 or P-521
+/// @param certificate  of that key; PEM or DER
+/// @param build_time   seconds since 1970, UTC, for the envelope and as the time of signing
 /// @return bytes of an .fm file
-/// @throws Error (failed): bad ELF, key, certificate or password, or key and certificate are no pair
+/// @throws Error (failed): bad ELF, key or certificate, or key and certificate are no pair
+HSM_EXPORT Bytes build_fm_image(ByteView elf, const SigningKey &key, ByteView certificate, std::uint64_t build_time);
+/// The same with a key in PEM. @throws as SigningKey::from_pem() does as well
 HSM_EXPORT Bytes build_fm_image(ByteView elf, ByteView key_pem, ByteView certificate, std::uint64_t build_time,
                                 const PasswordSource &password = {});
 
@@ -79,6 +116,9 @@ struct SigningIdentity {
     SecureBytes key_pem; ///< PKCS #8, encrypted when a password was given
     Bytes certificate_pem;
 };
+
+/// A self-signed code-signing certificate for a key that is there already, in PEM. Parameters as below.
+HSM_EXPORT Bytes make_signing_certificate(const SigningKey &key, const std::string &common_name, unsigned days);
 
 /// Make a key and its self-signed code-signing certificate.
 /// @param common_name  1 .. 64 characters

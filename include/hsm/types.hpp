@@ -163,6 +163,12 @@ HSM_EXPORT std::string startup_text(const FmInfo &fm);
 /// "1.02": major, minor with two digits, as the field prints FM versions.
 HSM_EXPORT std::string fm_version_text(std::uint32_t version);
 
+/// One line that an FM has logged.
+struct FmLogLine {
+    FmId id;
+    std::string text;
+};
+
 struct SmfsInfo {
     bool active = false;
     std::uint32_t generation = 0;

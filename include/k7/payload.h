@@ -118,13 +118,19 @@ struct k7_fm_list {
  * One load at a time per card; it belongs to its channel and ends with it.
  *
  * FM_LOAD_DATA: arg0 = offset (must be the number of bytes sent so far), payload = bytes.
- * FM_LOAD_COMMIT: checks everything, stores in one transaction, replies struct k7_fm_info.
+ * FM_LOAD_COMMIT: checks everything, stores in one transaction, replies struct k7_fm_info. An image
+ * of a lower version than the FM that it would replace is refused (IMAGE_OLDER) without
+ * K7_FM_LOAD_ALLOW_DOWNGRADE.
  * FM_LOAD_ABORT: forgets the load.
  */
+enum k7_fm_load_flags {
+	K7_FM_LOAD_ALLOW_DOWNGRADE = 1 << 0,	/* a lower version may replace a higher one */
+};
+
 struct k7_fm_load {
 	__le32 image_size;	/* bytes of the .fm file, 1 .. fm_image_max */
 	__le32 certificate_size;	/* 0 .. 0x4000 - 48 */
-	__le32 flags;		/* 0 */
+	__le32 flags;		/* enum k7_fm_load_flags */
 	__le32 reserved;
 	char label[32];		/* padded with 0 */
 };

@@ -31,7 +31,7 @@ _k7hsm()
 	local tool=$1 current=$2 previous=$3 word subcommand=
 	for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
 		case $word in
-		list | q | load | i | delete | d | activate | a | faults | cert | show | verify) subcommand=$word ;;
+		list | q | show | s | load | i | delete | d | activate | a | faults | log | cert | verify) subcommand=$word ;;
 		esac
 	done
 	COMPREPLY=()
@@ -63,7 +63,7 @@ _k7hsm()
 	[[ -z $subcommand ]] || words+=$'\n'$("$tool" --help 2>/dev/null | _k7hsm_words | grep '^-')
 	if [[ $current != -* && ( ${tool##*/} == fmrecover || ${tool##*/} == k7reset ) ]]; then
 		words=$(_k7hsm_cards)
-	elif [[ $current != -* && ( $subcommand == show || $subcommand == verify ) ]]; then
+	elif [[ $current != -* && ${tool##*/} == mkfm && ( $subcommand == show || $subcommand == verify ) ]]; then
 		mapfile -t COMPREPLY < <(compgen -f -- "$current")
 		return
 	fi

@@ -210,9 +210,12 @@ def complete(line):
 
 @test
 def bash_completion(_card):
-    assert {"list", "load", "delete", "activate", "faults"} <= set(complete("ctfm ")), complete("ctfm ")
+    assert {"list", "show", "load", "delete", "activate", "faults", "log"} <= set(complete("ctfm ")), complete("ctfm ")
     assert complete("fmrecover --sm") == ["--smfs"]
     assert complete("ctfm faults --el") == ["--elf"]
+    assert complete("ctfm load --allow") == ["--allow-downgrade"]
+    assert complete("ctfm log --f") == ["--fm"]
+    assert complete("mkfm cert --pro") == ["--provider"]
     assert complete("ctfm faults --js") == ["--json"]
     assert complete("k7reset --kind fu") == ["function"]
     assert set(complete("fmrecover --")) >= {"--fm", "--smfs", "--yes", "--force", "--dry-run", "--json"}
@@ -225,7 +228,7 @@ def man_pages(_card):
         page = next((TOP / "build" / "man").glob(f"{tool}.[18]"))
         text = page.read_text()
         assert "EXIT STATUS" in text and "@include" not in text, page
-        subcommands = {"ctfm": ("list", "load", "delete", "faults"), "mkfm": ("cert", "show", "verify")}.get(tool, ())
+        subcommands = {"ctfm": ("list", "show", "load", "delete", "faults", "log"), "mkfm": ("cert", "show", "verify")}.get(tool, ())
         for arguments in [()] + [(name,) for name in subcommands]:
             for option in re.findall(r"(?<=[ ,])--([a-z-]+)", run(tool, *arguments, "--help").out):
                 assert re.search(rf"-{option}\b", text) or option.startswith("fm-"), f"{page} lacks --{option}"

@@ -148,7 +148,7 @@ def killed_while_loading_old_or_new(card):
         assert fms is not None and len(fms) == 1, fms
         if fms[0]["fingerprint"] != old:
             card.fmcall("a002", "add 2 3").expect(0, "5\n")
-            card.load_fm("crashy")
+            card.ctfm("load", "-f", card.image("crashy"), "-l", "signer", "--allow-downgrade").expect(0)
             old = card.content()[1][0]["fingerprint"]
     if cut == 0:
         raise Skip("this machine is too fast to be interrupted")

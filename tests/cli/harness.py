@@ -66,13 +66,13 @@ def environment(home):
     return {"PATH": os.environ["PATH"], "HOME": str(home), "LC_ALL": "C", "LD_LIBRARY_PATH": str(BIN.parent / "lib")}
 
 
-def run(*arguments, stdin=b"", home="/nonexistent", user=None, cwd=None):
+def run(*arguments, stdin=b"", home="/nonexistent", user=None, cwd=None, variables=None):
     """Run a tool without a terminal: a session of its own, so that /dev/tty cannot be opened."""
     command = [str(BIN / arguments[0])] + [str(argument) for argument in arguments[1:]]
     if user is not None:
         command = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", "--"] + command
-    done = subprocess.run(command, input=stdin, capture_output=True, env=environment(home), timeout=LIMIT_S,
-                          start_new_session=True, check=False, cwd=cwd)
+    done = subprocess.run(command, input=stdin, capture_output=True, env=dict(environment(home), **(variables or {})),
+                          timeout=LIMIT_S, start_new_session=True, check=False, cwd=cwd)
     return Result(" ".join(str(argument) for argument in arguments), done.returncode,
                   done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"))
 

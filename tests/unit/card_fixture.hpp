@@ -47,10 +47,12 @@ class OperationalCard {
         start();
     }
 
-    CommandReply load_begin(std::size_t image_size, const Bytes &certificate, const std::string &label = {}) {
+    CommandReply load_begin(std::size_t image_size, const Bytes &certificate, const std::string &label = {},
+                            std::uint32_t flags = 0) {
         k7_fm_load load{};
         load.image_size = static_cast<std::uint32_t>(image_size);
         load.certificate_size = static_cast<std::uint32_t>(certificate.size());
+        load.flags = flags;
         label.copy(load.label, sizeof(load.label));
         Bytes request(sizeof(load));
         std::memcpy(request.data(), &load, sizeof(load));
@@ -66,8 +68,9 @@ class OperationalCard {
         return reply;
     }
     /// The whole load; the reply of the command that failed, or of the commit.
-    CommandReply load_image(const Bytes &image, const Bytes &certificate, const std::string &label = {}) {
-        CommandReply reply = load_begin(image.size(), certificate, label);
+    CommandReply load_image(const Bytes &image, const Bytes &certificate, const std::string &label = {},
+                            std::uint32_t flags = 0) {
+        CommandReply reply = load_begin(image.size(), certificate, label, flags);
         if (reply.status == K7_ST_OK)
             reply = load_data(image);
         return reply.status == K7_ST_OK ? ring.command(K7_CMD_FM_LOAD_COMMIT) : reply;

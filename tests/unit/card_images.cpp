@@ -237,6 +237,50 @@ TEST(CardImage, LoadsKeepTheirRules) {
     EXPECT_TRUE(card.list().empty());
 }
 
+Bytes versioned(std::uint16_t version) {
+    return with_elf(fm_of_version(0xa200, version).build());
+}
+
+TEST(CardImage, LowerVersionsNeedTheFlag) {
+    OperationalCard card;
+    const Bytes certificate = signer().certificate();
+    ASSERT_EQ(card.load_image(versioned(0x0203), certificate).status, K7_ST_OK);
+    for (const std::uint16_t lower : {0x0202, 0x01ff, 0x0000}) {
+        const CommandReply reply = card.load_image(versioned(lower), certificate);
+        EXPECT_EQ(reply.status, K7_ST_IMAGE_OLDER) << reply.text();
+        EXPECT_NE(reply.text().find("FM a200 is on the card in version 2.03, the image has version "),
+                  std::string::npos)
+            << reply.text();
+        EXPECT_EQ(card.list()[0].fm_version, 0x0203u);
+    }
+    EXPECT_EQ(card.load_image(versioned(0x0203), certificate).status, K7_ST_OK) << "the same again";
+    EXPECT_EQ(card.load_image(versioned(0xff00), certificate).status, K7_ST_OK) << "a higher one";
+    EXPECT_EQ(card.load_image(versioned(0x00ff), certificate, {}, K7_FM_LOAD_ALLOW_DOWNGRADE).status, K7_ST_OK);
+    EXPECT_EQ(card.list()[0].fm_version, 0x00ffu);
+    EXPECT_EQ(card.load_image(versioned(0x0100), certificate, {}, K7_FM_LOAD_ALLOW_DOWNGRADE).status, K7_ST_OK)
+        << "the flag refuses nothing";
+    EXPECT_EQ(card.load_image(with_elf(fm_of_version(0xa201, 1).build()), certificate).status, K7_ST_OK)
+        << "only FMs of the same ID are compared";
+}
+
+TEST(CardImage, VersionsAreComparedWithTheStoreNotWithWhatRuns) {
+    OperationalCard card;
+    const Bytes certificate = signer().certificate();
+    ASSERT_EQ(card.load_image(versioned(0x0100), certificate).status, K7_ST_OK);
+    card.restart();
+    ASSERT_EQ(card.load_image(versioned(0x0300), certificate).status, K7_ST_OK);
+    EXPECT_EQ(card.load_image(versioned(0x0200), certificate).status, K7_ST_IMAGE_OLDER);
+    ASSERT_EQ(card.ring.command(K7_CMD_FM_DELETE, {}, 0xa200).status, K7_ST_OK);
+    EXPECT_EQ(card.load_image(versioned(0x0200), certificate).status, K7_ST_OK) << "nothing is there to be compared";
+}
+
+TEST(CardImage, UnknownFlagsAreRefused) {
+    OperationalCard card;
+    for (std::uint32_t bit = 1; bit < 32; ++bit)
+        EXPECT_EQ(card.load_begin(1000, signer().certificate(), {}, 1u << bit).status, K7_ST_BAD_FIELD) << bit;
+    EXPECT_EQ(card.load_begin(1000, signer().certificate(), {}, K7_FM_LOAD_ALLOW_DOWNGRADE).status, K7_ST_OK);
+}
+
 TEST(CardImage, TooManyFms) {
     OperationalCard card;
     for (std::uint32_t i = 0; i < K7_FM_COUNT_MAX; ++i)
@@ -249,7 +293,8 @@ TEST(CardImage, TooManyFms) {
     EXPECT_EQ(card.load_image(with_elf(fm_without_handler(0xa200).build()), signer().certificate()).status, K7_ST_OK)
         << "replacing needs no place";
     card.restart();
-    EXPECT_EQ(card.list()[31].status, static_cast<std::uint32_t>(K7_FM_STATUS_ENABLED));
+    for (const k7_fm_info &info : card.list())
+        EXPECT_EQ(info.status, static_cast<std::uint32_t>(K7_FM_STATUS_ENABLED)) << std::hex << info.fm_id;
 }
 
 TEST(CardImage, FmsWithoutHandlerOrReply) {

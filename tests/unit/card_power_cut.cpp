@@ -56,8 +56,17 @@ Bytes smfs_key(const std::string &path) {
 
 constexpr std::uint32_t kSmall = 0xa200;
 
-void load_small(OperationalCard &card, const fm::test::ElfBuilder &fm) {
-    card.load_image(signer().sign(fm_content(fm.build())), signer().certificate());
+CommandReply load_small(OperationalCard &card, const fm::test::ElfBuilder &fm, std::uint32_t flags = 0) {
+    return card.load_image(signer().sign(fm_content(fm.build())), signer().certificate(), {}, flags);
+}
+
+/// What the card lists and what it runs: an FM that is half there would fail its fingerprint at the start.
+std::string fms_running(OperationalCard &card) {
+    std::string text;
+    for (const k7_fm_info &info : card.list())
+        text += std::to_string(info.fm_id) + ":" + std::to_string(info.fm_version) + ":" +
+                (info.status == K7_FM_STATUS_ENABLED ? "runs " : "waits ");
+    return text + std::to_string(struct_of<k7_certificate_list>(card.ring.command(K7_CMD_CERT_LIST).data).count);
 }
 
 // ---- SMFS -----------------------------------------------------------------------------------------------------------
@@ -98,6 +107,27 @@ const std::vector<Scenario> kScenarios{
     {"replace", [](OperationalCard &card) { load_small(card, fm_without_handler(kSmall)); },
      [](OperationalCard &card) { load_small(card, fm_without_reply(kSmall)); },
      [](OperationalCard &card) { return card.call(kSmall, "").text(); }},
+    {"replace_by_a_higher_version",
+     [](OperationalCard &card) {
+         load_small(card, fm_of_version(kSmall, 0x0100));
+         load_small(card, fm_of_version(kSmall + 1, 0x0100));
+     },
+     [](OperationalCard &card) { load_small(card, fm_of_version(kSmall, 0x0200)); }, fms_running},
+    {"replace_by_a_lower_version", [](OperationalCard &card) { load_small(card, fm_of_version(kSmall, 0x0200)); },
+     [](OperationalCard &card) { load_small(card, fm_of_version(kSmall, 0x0100), K7_FM_LOAD_ALLOW_DOWNGRADE); },
+     fms_running},
+    {"load_with_a_new_certificate", [](OperationalCard &card) { load_small(card, fm_of_version(kSmall, 0x0100)); },
+     [](OperationalCard &card) {
+         const Signer other(CertificateOptions{.common_name = "other signer"});
+         card.load_image(other.sign(fm_content(fm_of_version(kSmall, 0x0200).build())), other.certificate());
+     },
+     fms_running},
+    {"delete_one_of_two",
+     [](OperationalCard &card) {
+         load_small(card, fm_of_version(kSmall, 0x0100));
+         load_small(card, fm_of_version(kSmall + 1, 0x0100));
+     },
+     [](OperationalCard &card) { card.ring.command(K7_CMD_FM_DELETE, {}, kSmall); }, fms_running},
     {"delete",
      [](OperationalCard &card) {
          put_vault(card);
@@ -207,6 +237,23 @@ std::string scenario_name(const testing::TestParamInfo<Scenario> &scenario) {
     return scenario.param.name;
 }
 INSTANTIATE_TEST_SUITE_P(Changes, CardPowerCut, testing::ValuesIn(kScenarios), scenario_name);
+
+// A refused image touches no file, so no cut can catch it half done.
+TEST(CardPowerCutOfRefusal, LowerVersionLeavesTheStoreAlone) {
+    const TemporaryDirectory directory;
+    const Properties properties{{"store", directory.file("store")}};
+    {
+        OperationalCard card(properties);
+        load_small(card, fm_of_version(kSmall, 0x0200));
+    }
+    const Bytes before = read_file(directory.file("store"));
+    ASSERT_TRUE(cut_at(0, properties, [](OperationalCard &card) {
+        const int changes = changes_so_far();
+        if (load_small(card, fm_of_version(kSmall, 0x0100)).status != K7_ST_IMAGE_OLDER || changes_so_far() != changes)
+            throw std::runtime_error("the refused load has changed a file");
+    }));
+    EXPECT_EQ(read_file(directory.file("store")), before);
+}
 
 // From the moment on at which the new key is committed, the old one is in no file, also not in the journal that made
 // the change safe. A journal is still needed when it begins with SQLite's magic.

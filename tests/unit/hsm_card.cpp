@@ -52,6 +52,50 @@ TEST(HsmCard, RandomBytesDiffer) {
     EXPECT_EQ(error_of([&] { (void)card.random(0); }).kind(), ErrorKind::usage);
 }
 
+TEST(HsmCard, LowerVersionsAreRefusedWithTheRemedy) {
+    Card card = open_card();
+    load(card, "crashy-fixed");
+    const Error error = error_of([&] { load(card, "crashy"); });
+    EXPECT_EQ(error.kind(), ErrorKind::refused);
+    EXPECT_EQ(error.card_status(), K7_ST_IMAGE_OLDER);
+    EXPECT_TRUE(contains(error.message(), "version 1.02, the image has version 1.00")) << error.what();
+    EXPECT_TRUE(contains(error.hint(), "--allow-downgrade")) << error.what();
+    EXPECT_EQ(card.fms().at(0).version, 0x0102);
+    const Bytes image = signed_fm("crashy");
+    EXPECT_EQ(card.load_fm({image, {}, "Test signer", true}).version, 0x0100);
+}
+
+/// The log of a card that answers each FM_LOG with @p page and the number of the next line that @p next gives.
+std::vector<FmLogLine> log_of(const std::string &page, const std::function<std::uint32_t(std::uint32_t)> &next) {
+    auto transport = std::make_unique<FakeTransport>();
+    transport->on_request = [&](k7_ioc_request &request) {
+        EXPECT_EQ(request.opcode, static_cast<std::uint32_t>(K7_CMD_FM_LOG));
+        answer(request.out_addr, request.out_len, as_bytes(page));
+        request.result = next(request.arg[0]);
+    };
+    return Card(std::move(transport)).fm_log();
+}
+
+TEST(HsmCard, LogsAreReadPageByPageAndHaveAnEnd) {
+    Card card = open_card();
+    EXPECT_TRUE(card.fm_log().empty());
+    load_and_restart(card, "startup-error");
+    ASSERT_EQ(card.fm_log().size(), 1u);
+    EXPECT_EQ(card.fm_log()[0].id.value, 0xa0f2u);
+    EXPECT_EQ(card.fm_log()[0].text, "start-up gives up with 7");
+    const auto endless = log_of("a000 again\n", [](std::uint32_t first) { return first + 1; });
+    EXPECT_LE(endless.size(), 1000u) << "a card that never ends";
+    EXPECT_EQ(log_of("a000 once\n", [](std::uint32_t) { return 5; }).size(), 1u) << "a card that does not move on";
+    const auto odd = log_of("a000 \033[31mred\n\nno line\na001\na002 \na003 no end", [](std::uint32_t) { return 0; });
+    EXPECT_TRUE(odd.empty()) << "a first page without a next line is no page";
+    const auto lines = log_of("a000 \033[31mred\n\nno line\na001\na002 \na003 no end",
+                              [](std::uint32_t first) { return first == 0 ? 6 : 0; });
+    ASSERT_EQ(lines.size(), 3u);
+    EXPECT_EQ(lines[0].text, "?[31mred");
+    EXPECT_EQ(lines[1].text, "");
+    EXPECT_EQ(lines[2].text, "no end");
+}
+
 /// Lengths of the FM_LOAD_DATA with which an image of @p size bytes goes to a driver with this limit.
 std::vector<std::uint32_t> data_commands(std::uint32_t bulk_max, std::size_t size) {
     auto transport = std::make_unique<FakeTransport>();

@@ -123,6 +123,56 @@ TEST(HsmImage, EveryKindOfKeySigns) {
     }
 }
 
+TEST(HsmImage, TheSameInputMakesTheSameImage) {
+    const SigningIdentity rsa = make_signing_identity(KeyType::rsa_2048, "RSA", 1);
+    const auto image = [](const SigningIdentity &identity, std::uint64_t time) {
+        return build_fm_image(fm_elf("echo"), identity.key_pem, identity.certificate_pem, time);
+    };
+    EXPECT_EQ(image(rsa, 1700000000), image(rsa, 1700000000));
+    EXPECT_NE(image(rsa, 1700000000), image(rsa, 1700000001));
+    const auto fingerprint = [&] { return parse_fm_image(image(signer(), 1700000000)).fingerprint; };
+    EXPECT_EQ(fingerprint(), fingerprint()) << "envelope and ELF; an EC signature differs each time";
+    EXPECT_NO_THROW((void)verify_fm_image(image(rsa, 4102444800), rsa.certificate_pem)) << "2100, no two-digit year";
+}
+
+TEST(HsmImage, KeysByUri) {
+    const TemporaryDirectory directory;
+    const SigningIdentity identity = make_signing_identity(KeyType::ec_p384, "URI", 1, as_bytes("secret"));
+    std::ofstream(directory.file("key.pem"), std::ios::binary) << as_text(identity.key_pem);
+    int asked = 0;
+    const auto password = [&](const char *text) {
+        return [text, &asked]() -> std::optional<SecureBytes> {
+            ++asked;
+            const ByteView bytes = as_bytes(text);
+            return SecureBytes(bytes.begin(), bytes.end());
+        };
+    };
+    const std::string uri = "file:" + directory.file("key.pem");
+    const SigningKey key = SigningKey::from_uri(uri, {}, password("secret"));
+    EXPECT_EQ(asked, 1);
+    EXPECT_EQ(key.text(), "EC P-384");
+    const Bytes certificate = make_signing_certificate(key, "Again", 1);
+    EXPECT_EQ(verify_fm_image(build_fm_image(fm_elf("echo"), key, certificate, 1), certificate).signer, "Again");
+    const auto error = [&](const std::string &where, const PasswordSource &source) {
+        return error_of([&] { (void)SigningKey::from_uri(where, {}, source); });
+    };
+    EXPECT_TRUE(contains(error(uri, password("wrong")).message(), "wrong password"));
+    EXPECT_EQ(asked, 2) << "at most once for each key";
+    EXPECT_TRUE(contains(error(uri, {}).message(), "encrypted"));
+    EXPECT_EQ(error("file:" + directory.file("none"), {}).kind(), ErrorKind::not_found);
+    EXPECT_EQ(error("pkcs11:object=x?pin-value=1", {}).kind(), ErrorKind::usage);
+    const Error thrown =
+        error(uri, []() -> std::optional<SecureBytes> { throw Error(ErrorKind::refused, "no answer"); });
+    EXPECT_EQ(thrown.kind(), ErrorKind::refused) << "what the source throws passes OpenSSL unharmed";
+}
+
+TEST(HsmImage, WhatIsAUri) {
+    for (const char *uri : {"pkcs11:token=x", "file:/a", "handle:0x81000001", "org.openssl.engine:x"})
+        EXPECT_TRUE(is_key_uri(uri)) << uri;
+    for (const char *file : {"key.pem", "/a/b:c", "./pkcs11:x", "C:key", ":x", "", "9p:x"})
+        EXPECT_FALSE(is_key_uri(file)) << file;
+}
+
 TEST(HsmImage, UnsignedTruncatedTamperedAndForeignImagesAreRefused) {
     const Bytes image = signed_fm("echo");
     const ByteView certificate = signer().certificate_pem;
@@ -259,7 +309,7 @@ Bytes content_of(const Bytes &image) {
 
 /// @p content signed by the test's signer, with what a test wants to be odd.
 Bytes signed_oddly(const Bytes &content, const EVP_MD *digest, unsigned flags, int signers = 1) {
-    const KeyPointer key = read_private_key(signer().key_pem, {});
+    const SigningKey key = SigningKey::from_pem(signer().key_pem);
     const CertificatePointer certificate = read_certificate(signer().certificate_pem);
     const BioPointer data = read_from(content);
     const CmsPointer cms(CMS_sign(nullptr, nullptr, nullptr, data.get(), CMS_BINARY | CMS_PARTIAL | flags));

@@ -31,6 +31,13 @@ inline fm::test::ElfBuilder fm_without_handler(std::uint32_t fm_id) {
     return small_fm(fm_id, {addi(a0, x0, 0), jalr(x0, ra, 0)});
 }
 
+/// The same in another version.
+inline fm::test::ElfBuilder fm_of_version(std::uint32_t fm_id, std::uint16_t version) {
+    fm::test::ElfBuilder builder = fm_without_handler(fm_id);
+    std::memcpy(builder.parts[0].content.data() + offsetof(k7_fm_header, fm_version), &version, sizeof(version));
+    return builder;
+}
+
 /// Registers a handler that returns without a reply.
 inline fm::test::ElfBuilder fm_without_reply(std::uint32_t fm_id) {
     using namespace fm::test::rv;

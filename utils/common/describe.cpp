@@ -42,6 +42,10 @@ Json to_json(const hsm::FmInfo &fm) {
             {"certificate", fm.certificate}};
 }
 
+Json to_json(const hsm::FmLogLine &line) {
+    return {{"id", to_string(line.id)}, {"text", line.text}};
+}
+
 Json to_json(const hsm::FaultReport &report) {
     return {{"sequence", report.sequence},
             {"time", report.time},

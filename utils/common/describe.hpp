@@ -18,6 +18,7 @@ std::string time_text(std::uint64_t seconds);
 std::string hex(std::uint32_t value);
 
 Json to_json(const hsm::FmInfo &fm);
+Json to_json(const hsm::FmLogLine &line);
 Json to_json(const hsm::FaultReport &report);
 Json to_json(const hsm::Identity &identity);
 Json to_json(const hsm::CardStatus &status);

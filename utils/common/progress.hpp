@@ -7,7 +7,8 @@
 
 namespace k7::tool {
 
-/// "loading  45 %" in place on stderr, only when that is a terminal and nobody asked for quiet. Erased at the end.
+/// "loading vault [#####.....]  45 %" in place on stderr, only when that is a terminal and nobody asked for quiet.
+/// Erased at the end.
 class Progress {
   public:
     Progress(const Tool &tool, std::string what);

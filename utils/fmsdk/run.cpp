@@ -70,9 +70,9 @@ hsm::Bytes elf_of(const std::string &path) {
 /// The log lines since @p first go to standard error. @return the number of the next one
 std::uint32_t print_log(const hsm::Card &card, std::uint32_t first) {
     for (;;) {
-        const hsm::FmLogPage page = card.fm_log(first);
-        for (const std::string &text : page.lines)
-            std::cerr << text << '\n';
+        const hsm::FmLogPage page = card.fm_log_page(first);
+        for (const hsm::FmLogLine &line : page.lines)
+            std::cerr << hsm::to_string(line.id) << ' ' << line.text << '\n';
         if (page.next_line == first)
             return first;
         first = page.next_line;

@@ -19,6 +19,8 @@ wait_for 'some are printed' 5 has_printed 'line 50' 1
 sleep 6
 shown=$(printed 'line [0-9]*')
 [ "$shown" -lt 300 ] && ok "not all are ($shown)" || not_ok "$shown of 1003 lines are in the kernel log"
+check 'ctfm log has them' ctfm log
+says 'to the last' 'line 1000'
 check 'one more' fmcall a0fe --text 1
 wait_for 'how many were left out is said' 5 says_missing
 
