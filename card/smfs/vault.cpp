@@ -13,11 +13,13 @@ namespace {
 /// Are store and card of one kind, with a root key or without?
 void check_kind(const SmfsState &state, bool has_root_key) {
     if (state.wrapped && !has_root_key)
-        throw Error(K7_ST_BAD_FIELD, "the store's SMFS is sealed under a root key: start the card with root-key=FILE, the "
-                                     "one that the store was made with");
+        throw Error(K7_ST_BAD_FIELD,
+                    "the store's SMFS is sealed under a root key: start the card with root-key=FILE, the "
+                    "one that the store was made with");
     if (!state.wrapped && has_root_key)
-        throw Error(K7_ST_BAD_FIELD, "the store was made without a root key: start the card without root-key, or name a "
-                                     "new store");
+        throw Error(K7_ST_BAD_FIELD,
+                    "the store was made without a root key: start the card without root-key, or name a "
+                    "new store");
 }
 
 /// The first bytes of a keyed digest.
@@ -133,7 +135,7 @@ void SmfsVault::open() {
         seal_key_ = derive_key(key, "seal");
         place_key_ = derive_key(key, "place");
         tag_key_ = derive_key(key, "tag");
-    object_key_ = derive_key(key, "object");
+        object_key_ = derive_key(key, "object");
     }
     generation_ = state->generation;
     Root root;

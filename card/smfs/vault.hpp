@@ -84,8 +84,8 @@ class SmfsVault {
     /// What seals the memory that is kept of faulted FMs. It dies with the erase generation.
     [[nodiscard]] SecretKey core_key() const;
 
-    /// What ties an FM to its tree: a keyed digest of ID, content and signer, which only a card with the root key can make.
-    /// Zero without a root key.
+    /// What ties an FM to its tree: a keyed digest of ID, content and signer, which only a card with the root key can
+    /// make. Zero without a root key.
     [[nodiscard]] std::array<std::byte, 32> bind_fm(const StoredFm &fm) const;
 
     // ---- Of the firmware's thread ----

@@ -33,10 +33,10 @@ struct StoredFm {
     std::uint32_t memory_size = 0;
     std::uint64_t load_time = 0;
     std::array<std::byte, K7_FM_FINGERPRINT_SIZE> fingerprint{};
-    std::string certificate;            ///< label
+    std::string certificate;             ///< label
     std::array<std::byte, 32> signer{};  ///< SHA-256 of the certificate's public key
     std::array<std::byte, 32> binding{}; ///< SmfsVault::bind_fm(): this card has loaded it
-    Bytes elf;                          ///< empty in lists
+    Bytes elf;                           ///< empty in lists
 };
 
 /// A certificate that may sign FMs for this card.

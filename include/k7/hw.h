@@ -52,7 +52,7 @@
 #define K7_FEATURE_SMFS		(1u << 1)	/* has a Secure Memory File System */
 #define K7_FEATURE_ARM		(1u << 2)	/* rings: K7_RING_ON_DEMAND and K7_RING_DOORBELL */
 #define K7_FEATURE_BULK		(1u << 3)	/* request payloads may be lists: K7_SQE_LIST */
-#define K7_FEATURE_DEBUG	(1u << 30)	/* FMs are open to a debugger: no card for secrets */
+#define K7_FEATURE_DEBUG	(1u << 30)	/* FMs are open to a debugger */
 
 #define K7_STATE_GET(v)		((v) & 0xff)
 #define K7_REASON_GET(v)	(((v) >> 8) & 0xff)

@@ -40,7 +40,7 @@ struct k7_identity {
 enum k7_smfs_state {
 	K7_SMFS_INACTIVE = 0,	/* holds content, not activated */
 	K7_SMFS_ACTIVE = 1,
-	K7_SMFS_DAMAGED = 2,	/* not what was written, or of an older time: the card's log says what */
+	K7_SMFS_DAMAGED = 2,	/* not what was written, or older: the card's log says what */
 };
 
 /** struct k7_card_state - reply of K7_BOOT_STATE, 128 bytes */
@@ -160,7 +160,9 @@ struct k7_certificate_list {
 #define K7_SMFS_HAS_ROOT_KEY	(1u << 0)	/* sealed under a key outside of the store */
 #define K7_SMFS_HAS_COUNTER	(1u << 1)	/* an old copy of the store is noticed */
 
-/** SMFS_INFO replies struct k7_smfs_info, 64 bytes (32 in older firmware). SMFS_ACTIVATE: no payload. */
+/** SMFS_INFO replies struct k7_smfs_info, 64 bytes (32 in older firmware).
+ * SMFS_ACTIVATE: no payload.
+ */
 struct k7_smfs_info {
 	__le32 state;		/* enum k7_smfs_state */
 	__le32 generation;
@@ -176,7 +178,7 @@ struct k7_smfs_info {
 };
 
 enum k7_smfs_finding_kind {
-	K7_SMFS_FINDING_ALL = 1,	/* root or table damaged, or an old copy: nothing can be read */
+	K7_SMFS_FINDING_ALL = 1,	/* root or table damaged, or an old copy: unreadable */
 	K7_SMFS_FINDING_FILE = 2,	/* a file is damaged, or blocks of it are of another time */
 	K7_SMFS_FINDING_STRAY = 3,	/* blocks that belong to nothing */
 };

@@ -67,7 +67,8 @@ _k7hsm()
 		mapfile -t COMPREPLY < <(compgen -f -- "$current")
 		return
 	fi
-	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
+	# Some options are the tool's and the subcommand's.
+	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current" | sort -u)
 }
 
 complete -F _k7hsm ctfm enquiry fmcall fmrecover fmsdk k7reset mkfm

@@ -117,7 +117,7 @@ def profile_counts_functions_and_lines(card):
 
 @test
 def fmsdk_refuses(card):
-    run("fmsdk", "profile", FMS / "echo.elf", "--hex", "0x1").refuses(2, "no hexadecimal request")
+    run("fmsdk", "profile", FMS / "echo.elf", "--hex", "0x1").refuses(2, "not hexadecimal")
     run("fmsdk", "gdb", card.file("nothing")).refuses(3, "the FM")
     text = card.file("text")
     text.write_text("no FM")

@@ -48,15 +48,15 @@ class Rectangle final : public Shape {
 };
 
 template <typename T>
-concept HasArea = requires(const T &shape) { shape.area(); };
+concept HasArea = requires(const T &shape) {
+    shape.area();
+};
 
-unsigned area_of(const HasArea auto &shape)
-{
+unsigned area_of(const HasArea auto &shape) {
     return shape.area();
 }
 
-void on_message(HI_MsgHandle token, void *, uint32_t)
-{
+void on_message(HI_MsgHandle token, void *, uint32_t) {
     unsigned area = 0;
     counts.made = counts.gone = 0;
     Shape *const shapes[] = {new Square(3), new Rectangle(4, 5), new Rectangle(1, 2)};
@@ -71,7 +71,6 @@ void on_message(HI_MsgHandle token, void *, uint32_t)
 
 } // namespace
 
-FM_RV Startup()
-{
+FM_RV Startup() {
     return FMSW_RegisterRandomDispatch(GetFMID(), on_message);
 }

@@ -181,7 +181,7 @@ static void check_known_signatures(void)
     FM_KEY key;
     CHECK_EQUAL(&report, FMKeyImport(&key, FM_KEY_EC, FM_KEY_PUBLIC, HEX(P256_PUBLIC)), FMSW_OK);
     CHECK_EQUAL(&report, FMVerify(key, FM_ECDSA(FM_SHA256), "sample", 6, HEX(P256_SAMPLE)), FMSW_OK);
-    CHECK_EQUAL(&report, FMVerify(key, FM_ECDSA(FM_SHA256), "sampel", 6, HEX(P256_SAMPLE)), FM_BAD_SIGNATURE);
+    CHECK_EQUAL(&report, FMVerify(key, FM_ECDSA(FM_SHA256), "simple", 6, HEX(P256_SAMPLE)), FM_BAD_SIGNATURE);
     CHECK_EQUAL(&report, FMSign(key, FM_ECDSA(FM_SHA256), "sample", 6, signature, &size), FM_BAD_MECHANISM);
     FMKeyDelete(key);
     CHECK_EQUAL(&report, FMKeyImport(&key, FM_KEY_ED25519, 0, HEX(ED25519_PRIVATE)), FMSW_OK);

@@ -155,7 +155,7 @@ FAULT void fault_stack_pointer_wild(void) { __asm__ volatile("li sp, 0x40000000\
 /* Waits for a time that never comes: asking for the time costs instructions too. */
 FAULT void fault_time_loop(void)
 {
-    uint64_t now;
+    uint64_t now = 0;
     do
         fm_ecall(K7_FM_SVC_MONOTONIC, fm_address(&now), 0, 0, 0, 0);
     while (now != 0);

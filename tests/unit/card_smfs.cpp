@@ -130,14 +130,14 @@ TEST_F(CardSmfs, StoreShowsNeitherNamesNorNumbersNorSizes) {
         card.restart();
         card.call(kKeeper, "dir /marmalade");
         card.call(kKeeper, "put /marmalade/jar quincequincequince");
-        card.call(kKeeper, "new /marmalade/crate 5000");
+        card.call(kKeeper, "new /marmalade/barrel 5000");
         card.call(kKeeper, "new /void 0");
     }
     const auto blocks = query("SELECT sealed FROM smfs_block");
     ASSERT_EQ(blocks.size(), 4u) << "one for all names, one and two for the contents: as one file of 12 KiB";
     for (const Bytes &block : blocks)
         EXPECT_EQ(block.size(), blocks[0].size());
-    for (const char *text : {"marmalade", "jar", "crate", "void", "quince"})
+    for (const char *text : {"marmalade", "jar", "barrel", "void", "quince"})
         EXPECT_FALSE(in_store(bytes_of(text))) << text;
 }
 

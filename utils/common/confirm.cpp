@@ -109,10 +109,10 @@ std::optional<hsm::SecureBytes> ask_password(const std::string &question) {
     const Terminal terminal;
     if (!terminal.there())
         return std::nullopt;
-    terminal.show(question + ": ");
     hsm::SecureBytes password;
     {
-        const Silence silence(terminal.descriptor());
+        const Silence silence(terminal.descriptor()); // before it asks: who is quick must not be shown, nor lost
+        terminal.show(question + ": ");
         password = terminal.answer();
     }
     terminal.show("\n");
