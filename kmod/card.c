@@ -237,8 +237,7 @@ static void k7_card_note(struct k7_device *k7, const struct k7_card_view *now)
 	WRITE_ONCE(old->fault_sequence, now->fault_sequence);
 	if (state_changed) {
 		events |= K7_EVENT_STATE_CHANGED;
-		/* FMs may have said something while they started. */
-		k7_fm_log_kick(k7);
+		k7_fm_log_resume(k7);
 	}
 	if (new_fault)
 		events |= K7_EVENT_NEW_FAULT;

@@ -127,12 +127,11 @@ static struct k7_request *k7_fm_log_request(struct k7_fm_log *log)
 	req->async = true;
 	req->end = k7_fm_log_end;
 	req->fm_log = log;
-	/* It may wait for as long as an FM call before it: that is no reason for a reset. */
-	req->patience = msecs_to_jiffies(k7_request_timeout(UINT_MAX));
+	req->patience = msecs_to_jiffies(k7_request_timeout(0));
 	return req;
 }
 
-/* When the firmware does not run, its start will bring the next event. */
+/* When the firmware does not run, k7_fm_log_resume() asks again. */
 static void k7_fm_log_ask(struct k7_fm_log *log)
 {
 	int err = -EAGAIN;
@@ -147,6 +146,16 @@ static void k7_fm_log_ask(struct k7_fm_log *log)
 	log->req = NULL;
 	if (err == -EAGAIN)
 		k7_fm_log_again(log);
+	else if (err == -EHOSTDOWN)
+		WRITE_ONCE(log->wanted, true);
+}
+
+/* One that has waited behind a long FM call may have been aborted. */
+static bool k7_fm_log_is_more(struct k7_fm_log *log, struct k7_request *req)
+{
+	if (req->status == K7_ST_OK)
+		return k7_fm_log_print(log, req);
+	return req->status == K7_ST_ABORTED;
 }
 
 /* Take the answer of the request that was under way. Return: false while it still is. */
@@ -158,7 +167,9 @@ static bool k7_fm_log_take(struct k7_fm_log *log)
 		return true;
 	if (!k7_request_is_finished(req))
 		return false;
-	if (!req->error && req->status == K7_ST_OK && k7_fm_log_print(log, req))
+	if (req->error == -ECANCELED)
+		WRITE_ONCE(log->wanted, true);
+	else if (!req->error && k7_fm_log_is_more(log, req))
 		k7_fm_log_again(log);
 	log->req = NULL;
 	k7_request_put(req);
@@ -174,7 +185,7 @@ static void k7_fm_log_work(struct work_struct *work)
 	if (!k7_fm_log_take(log))
 		return;
 	if (answered) {
-		if (READ_ONCE(log->wanted))
+		if (READ_ONCE(log->wanted) && k7_card_runs(READ_ONCE(log->k7->card.state)))
 			k7_fm_log_again(log);
 	} else if (xchg(&log->wanted, false)) {
 		k7_fm_log_ask(log);
@@ -195,6 +206,16 @@ void k7_fm_log_kick(struct k7_device *k7)
 	struct k7_fm_log *log = smp_load_acquire(&k7->fm_log);
 
 	if (log && READ_ONCE(fm_log))
+		k7_fm_log_again(log);
+}
+
+/* The card's state has changed: what could not be fetched before may be there to fetch now. */
+void k7_fm_log_resume(struct k7_device *k7)
+{
+	/* Pairs with k7_fm_log_add(). */
+	struct k7_fm_log *log = smp_load_acquire(&k7->fm_log);
+
+	if (log && READ_ONCE(log->wanted))
 		k7_fm_log_again(log);
 }
 

@@ -71,6 +71,7 @@ static inline void k7_fw_upload_remove(struct k7_device *k7) {}
 void k7_fm_log_add(struct k7_device *k7);
 void k7_fm_log_remove(struct k7_device *k7);
 void k7_fm_log_kick(struct k7_device *k7);
+void k7_fm_log_resume(struct k7_device *k7);
 
 /* After the node has appeared; the card can be used. */
 static inline void k7_visible_add(struct k7_device *k7)
