@@ -26,6 +26,7 @@ namespace k7::card {
 struct Context {
     Context(const k7card_host &host, const Options &given)
         : options(given), bus(host, faults), registers(bus, faults), store(given.store, given.store_size, given.esn) {
+        provision(given);
         faults.set(given.fault);
         for (const auto &[sensor, value] : given.sensors)
             sensors.set(sensor, value);
@@ -43,6 +44,14 @@ struct Context {
     std::atomic<std::uint32_t> resets_since_power_on{0};
     std::atomic<std::uint32_t> faults_since_power_on{0};
     std::atomic<bool> smfs_active{false};
+
+  private:
+    // A card that is ready at once, for machines that test. A store that has ever been initialised stays as it is: what
+    // was zeroized stays so.
+    void provision(const Options &given) {
+        if (!given.so_password_file.empty() && !store.security().was_initialised)
+            store.initialise(given.label, credentials_of_file(given.so_password_file), true, {});
+    }
 };
 
 } // namespace k7::card

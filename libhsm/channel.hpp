@@ -24,6 +24,7 @@ struct Request {
     std::uint32_t arg0 = 0;
     ByteView payload{};
     std::uint32_t timeout_ms = 0; ///< 0: the driver's default
+    std::uint32_t arg1 = 0;
 };
 
 struct Answer {

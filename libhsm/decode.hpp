@@ -21,6 +21,7 @@ FmInfo decode_fm(ByteView reply);
 std::vector<FmInfo> decode_fm_list(ByteView reply);
 std::vector<CertificateInfo> decode_certificates(ByteView reply);
 SmfsInfo decode_smfs_info(ByteView reply);
+std::vector<Policy> decode_policies(ByteView reply);
 
 /// State and reason out of the STATE register.
 CardState state_of(std::uint32_t state_register) noexcept;

@@ -67,6 +67,8 @@ struct BootCommands {
         k7_identity identity{};
         put_text(identity.model, kModel);
         put_text(identity.esn, boot.card_.store.esn());
+        if (boot.card_.registers.status().state != K7_STATE_FAILED)
+            put_text(identity.label, boot.card_.store.security().label);
         put_text(identity.part_number, kPartNumber);
         identity.hardware_version = kHardwareVersion;
         identity.boot_loader_version = identity.firmware_version = software_version();
@@ -103,8 +105,10 @@ struct BootCommands {
         reply.temperature_mc = static_cast<std::uint32_t>(card.sensors.value(Sensors::Temperature));
         reply.core_mv = static_cast<std::uint32_t>(card.sensors.value(Sensors::CoreVoltage));
         reply.battery_mv = static_cast<std::uint32_t>(card.sensors.value(Sensors::BatteryVoltage));
-        if (status.state != K7_STATE_FAILED)
+        if (status.state != K7_STATE_FAILED) {
             put_totals(card.store, reply);
+            put_security(card.store.security(), reply);
+        }
         return to_bytes(reply);
     }
 
@@ -117,6 +121,18 @@ struct BootCommands {
         reply.smfs_files = smfs.files;
         reply.smfs_directories = smfs.directories;
         reply.smfs_used = smfs.used;
+    }
+
+    static void put_security(const Security &security, k7_card_state &reply) {
+        const auto flag = [](bool is, std::uint32_t bit) { return is ? bit : 0; };
+        reply.security = flag(security.initialised, K7_SECURITY_INITIALISED) |
+                         flag(security.policies.at(K7_POLICY_FM) != 0, K7_SECURITY_FMS_ALLOWED) |
+                         flag(security.fms_were_allowed, K7_SECURITY_FMS_WERE_ALLOWED) |
+                         flag(security.policies.at(K7_POLICY_SMFS_AUTO_ACTIVATION) != 0, K7_SECURITY_SMFS_AUTO) |
+                         flag(security.policies.at(K7_POLICY_FAULT) != 0, K7_SECURITY_ISOLATE) |
+                         flag(security.decommissioned, K7_SECURITY_DECOMMISSIONED);
+        if (security.initialised)
+            reply.login_attempts = K7_LOGIN_ATTEMPTS - std::min<std::uint32_t>(security.failures, K7_LOGIN_ATTEMPTS);
     }
 
     static Bytes fault_report(BootLoader &boot, const MailboxCommand &command, Gate::Ticket) {

@@ -20,7 +20,7 @@ void handle<K7_CMD_SMFS_INFO>(Firmware &firmware, const Command &command) {
         .capacity = firmware.card().store.smfs_capacity()});
 }
 
-// The firmware activates the SMFS when it starts, so this finds it done; it stays allowed for cards that do not.
+// With policy K7_POLICY_SMFS_AUTO_ACTIVATION the firmware has done it when it started.
 template <>
 void handle<K7_CMD_SMFS_ACTIVATE>(Firmware &firmware, const Command &) {
     const bool was_active = firmware.card().smfs_active.exchange(true);

@@ -117,6 +117,8 @@ struct K7HsmState {
     /* Properties. */
     char *store;
     char *esn;
+    char *so_password_file;
+    char *label;
     char *initial_fault; /* set before the card was switched on; played again at every power-on */
     char *initial_sensors[K7_SENSORS];
     uint32_t vectors;
@@ -537,7 +539,7 @@ static bool k7_create_card(K7HsmState *s, Error **errp)
         .thread_stop = k7_thread_stop,
         .log = k7_log,
     };
-    struct k7card_property properties[2 + K7_SENSORS];
+    struct k7card_property properties[4 + K7_SENSORS];
     size_t count = 0;
     unsigned sensor;
     char reason[K7_TEXT_SIZE] = "";
@@ -547,6 +549,12 @@ static bool k7_create_card(K7HsmState *s, Error **errp)
     }
     if (s->esn) {
         properties[count++] = (struct k7card_property){ "esn", s->esn };
+    }
+    if (s->so_password_file) {
+        properties[count++] = (struct k7card_property){ "so-password-file", s->so_password_file };
+    }
+    if (s->label) {
+        properties[count++] = (struct k7card_property){ "label", s->label };
     }
     for (sensor = 0; sensor < K7_SENSORS; sensor++) {
         if (s->initial_sensors[sensor]) {
@@ -707,6 +715,8 @@ static void k7_instance_finalize(Object *obj)
 static K7_CONST Property k7_properties[] = {
     DEFINE_PROP_STRING("store", K7HsmState, store),
     DEFINE_PROP_STRING("esn", K7HsmState, esn),
+    DEFINE_PROP_STRING("so-password-file", K7HsmState, so_password_file),
+    DEFINE_PROP_STRING("label", K7HsmState, label),
     DEFINE_PROP_UINT32("vectors", K7HsmState, vectors, K7CARD_VECTORS),
     DEFINE_PROP_BOOL("msix", K7HsmState, msix, true),
     DEFINE_PROP_BOOL("msi", K7HsmState, msi, true),

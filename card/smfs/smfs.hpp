@@ -40,6 +40,8 @@ class Smfs {
 
     /// Take the key and the tree out of the store. @throws StoreError when they do not fit together
     void activate();
+    /// Key and tree leave the memory; activate() brings them back, if the store still has them.
+    void forget();
 
     // All of these throw SmfsError. Paths are absolute.
     void create(std::uint32_t fm_id, std::string_view path, SmfsKind kind, std::uint32_t size);
@@ -89,7 +91,6 @@ class Smfs {
     [[nodiscard]] Node unseal_record(const SmfsNode &stored) const;
     [[nodiscard]] std::vector<Bytes> zero_chunks(std::int64_t id, std::uint32_t size) const;
     void insert(std::int64_t id, Node node);
-    void forget();
 
     Store &store_;
     bool active_ = false;

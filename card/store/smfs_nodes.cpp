@@ -99,19 +99,18 @@ void Store::smfs_set_chunks(std::int64_t id, std::uint32_t first, std::span<cons
 
 // The key goes first and is committed: from then on the content is noise, even if the power fails before the rest.
 void Store::smfs_erase() {
-    {
-        const std::scoped_lock lock(mutex_);
-        SmfsKey key;
-        if (RAND_bytes(reinterpret_cast<unsigned char *>(key.data()), static_cast<int>(key.size())) != 1)
-            throw Error(K7_ST_INTERNAL, "the random generator failed");
-        Transaction transaction(database_);
-        database_.prepare("UPDATE smfs SET key = ?, generation = generation + 1, erasing = 1")
-            .bind(0, std::span<const std::byte>(key))
-            .run();
-        transaction.commit();
-        OPENSSL_cleanse(key.data(), key.size());
-    }
-    finish_smfs_erase();
+    wipe({.smfs = true});
+}
+
+// Inside a transaction; finish_smfs_erase() follows its commit.
+void Store::destroy_smfs_key() {
+    SmfsKey key;
+    if (RAND_bytes(reinterpret_cast<unsigned char *>(key.data()), static_cast<int>(key.size())) != 1)
+        throw Error(K7_ST_INTERNAL, "the random generator failed");
+    database_.prepare("UPDATE smfs SET key = ?, generation = generation + 1, erasing = 1")
+        .bind(0, std::span<const std::byte>(key))
+        .run();
+    OPENSSL_cleanse(key.data(), key.size());
 }
 
 // Also called when the store is opened, for an erase that a power cut interrupted after its first step.

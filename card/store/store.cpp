@@ -61,6 +61,8 @@ Store::Store(const std::string &path, std::uint64_t size_limit, const std::strin
     if (database_.pragma("user_version") == 0)
         create_schema(esn);
     finish_smfs_erase(); // before anything is read: its VACUUM allows no statement in progress
+    create_security();
+    finish_zeroize();
     auto read_esn = database_.prepare("SELECT value FROM identity WHERE name = 'esn'");
     if (!read_esn.step())
         throw StoreError("store " + path + " is damaged: it holds no ESN");

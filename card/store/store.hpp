@@ -9,6 +9,7 @@
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <span>
@@ -16,6 +17,8 @@
 #include <utility>
 #include <vector>
 
+#include "card/security/password.hpp"
+#include "card/security/policies.hpp"
 #include "card/store/database.hpp"
 #include "k7/fault_report.h"
 #include "k7/fm_abi.h"
@@ -67,6 +70,18 @@ struct SmfsTotals {
 constexpr std::size_t kSmfsKeySize = 32;
 using SmfsKey = std::array<std::byte, kSmfsKeySize>;
 
+/// Who administers the card, and how.
+struct Security {
+    bool initialised = false;
+    bool was_initialised = false; ///< now or ever
+    bool decommissioned = false;
+    bool fms_were_allowed = false; ///< now or ever
+    std::string label;
+    Credentials credentials;
+    std::uint32_t failures = 0; ///< wrong passwords in a row
+    std::map<std::uint32_t, std::uint32_t> policies;
+};
+
 /// Thread-safe; every function is one transaction. @throws Error K7_ST_STORE_FULL (nothing has changed), StoreError
 class Store {
   public:
@@ -91,6 +106,17 @@ class Store {
     bool delete_fm(std::uint32_t fm_id);
     void erase_fms();
     [[nodiscard]] std::vector<StoredCertificate> list_certificates();
+
+    // ---- Roles and policies (store/security.cpp) ----
+    [[nodiscard]] Security security();
+    /// Each changes and wipes in one transaction.
+    void initialise(const std::string &label, const Credentials &credentials, bool allow_fms, const Wipe &wiped);
+    void set_credentials(const Credentials &credentials);
+    void set_policy(std::uint32_t number, std::uint32_t value, const Wipe &wiped);
+    void wipe(const Wipe &wiped);
+    /// @return failures in a row, with this one
+    std::uint32_t count_login_failure();
+    void forgive_login_failures();
 
     // ---- Fault reports (store/fault_reports.cpp) ----
     /// Number @p report and keep it. @return its sequence
@@ -120,7 +146,11 @@ class Store {
     void check_schema();
     void create_schema(const std::string &esn);
     void set_size_limit(std::uint64_t size_limit);
+    void destroy_smfs_key();
     void finish_smfs_erase();
+    void create_security();
+    void finish_zeroize();
+    void change_and_wipe(const Wipe &wiped, const std::function<void()> &change);
 
     mutable std::mutex mutex_;
     Database database_;

@@ -41,6 +41,16 @@ class OperationalCard {
             throw std::runtime_error("the card did not become operational");
         if (ring.enable() != K7_RING_ENABLED)
             throw std::runtime_error("the ring could not be enabled");
+        logged_in_ = false;
+    }
+    /// The HSM SO on channel 1, once for each start of the firmware.
+    void login() {
+        if (!std::exchange(logged_in_, true) && ring.command(K7_CMD_HSM_LOGIN, bytes_of(kPassword)).status != K7_ST_OK)
+            throw std::runtime_error("the HSM SO could not log in");
+    }
+    CommandReply remove(std::uint32_t fm_id) {
+        login();
+        return ring.command(K7_CMD_FM_DELETE, {}, fm_id);
     }
     void restart() {
         host.reset(K7CARD_RESET_FLR);
@@ -48,6 +58,7 @@ class OperationalCard {
     }
 
     CommandReply load_begin(std::size_t image_size, const Bytes &certificate, const std::string &label = {}) {
+        login();
         k7_fm_load load{};
         load.image_size = static_cast<std::uint32_t>(image_size);
         load.certificate_size = static_cast<std::uint32_t>(certificate.size());
@@ -110,6 +121,9 @@ class OperationalCard {
 
     CardHost host;
     Ring ring;
+
+  private:
+    bool logged_in_ = false;
 };
 
 /// A directory that is gone with all that is in it when the test ends.

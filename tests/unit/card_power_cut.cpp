@@ -70,7 +70,7 @@ const std::vector<Scenario> kScenarios{
          put_vault(card);
          card.load("echo");
      },
-     [](OperationalCard &card) { card.ring.command(K7_CMD_FM_DELETE, {}, kEcho); }, fms_and_secret},
+     [](OperationalCard &card) { card.remove(kEcho); }, fms_and_secret},
     {"erase_fms",
      [](OperationalCard &card) {
          load_small(card, fm_without_handler(kSmall));

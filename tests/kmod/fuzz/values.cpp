@@ -11,7 +11,7 @@ namespace {
 constexpr std::size_t kDataBytes = 0x401000; // a page more than the largest payload
 constexpr std::size_t kElements = 260;       // a few more than an array may have
 
-constexpr std::array<std::uint32_t, 15> kOpcodes{
+constexpr std::array<std::uint32_t, 24> kOpcodes{
 #define K7_COMMAND(name, opcode, in_min, in_max, states, access) opcode,
 #include <k7/commands.def>
 #undef K7_COMMAND
