@@ -7,7 +7,10 @@ TOOL_COMMON := $(patsubst %.cpp,$(O)/%.o,$(wildcard utils/common/*.cpp))
 
 $(TOOLS:%=$(O)/bin/%): $(O)/bin/%: $(O)/utils/%.o $(TOOL_COMMON) $(O)/lib/libhsm.so.0
 	@mkdir -p $(@D)
-	$(QUIET_LINK)$(CXX) $(LDFLAGS) -Wl,-rpath,'$$ORIGIN/../lib' -o $@ $< $(TOOL_COMMON) $(O)/lib/libhsm.so.0 -pthread
+	$(QUIET_LINK)$(CXX) $(LDFLAGS) -Wl,-rpath,'$$ORIGIN/../lib' -o $@ $(filter %.o,$^) $(O)/lib/libhsm.so.0 -pthread
+
+# A tool with many commands has them in a folder, utils/NAME_commands/.
+$(O)/bin/hsm: $(patsubst %.cpp,$(O)/%.o,$(wildcard utils/hsm_commands/*.cpp))
 
 ALL += $(TOOLS:%=$(O)/bin/%)
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # bash completion of the k7hsm tools. What can be completed is read from the tools' own --help, so that it never
-# lags behind; installed once per tool (ctfm, enquiry, fmcall, fmrecover, k7reset, mkfm).
+# lags behind; installed once per tool (ctfm, enquiry, fmcall, fmrecover, hsm, k7reset, mkfm).
 
 # Options and subcommands out of the help text on standard input.
 _k7hsm_words()
@@ -31,7 +31,9 @@ _k7hsm()
 	local tool=$1 current=$2 previous=$3 word subcommand=
 	for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
 		case $word in
-		list | q | load | i | delete | d | activate | a | faults | cert | show | verify) subcommand=$word ;;
+		policy | init | login | change-password | restart | zeroize | factory-reset | decommission) subcommand=$word ;;
+		list | set) [[ $subcommand == policy ]] && subcommand="policy $word" || subcommand=$word ;;
+		q | load | i | delete | d | activate | a | faults | cert | show | verify) subcommand=$word ;;
 		esac
 	done
 	COMPREPLY=()
@@ -48,7 +50,7 @@ _k7hsm()
 	--type)
 		mapfile -t COMPREPLY < <(compgen -W "rsa2048 rsa3072 rsa4096 ec-p256 ec-p384" -- "$current")
 		return ;;
-	--in | --out | --file | --fm-file | --cert | --fm-cert-file | --key | --elf | --password-file | -c | -k | -o)
+	--in | --out | --file | --fm-file | --cert | --fm-cert-file | --key | --elf | --password-file | --new-password-file | -c | -k | -o)
 		mapfile -t COMPREPLY < <(compgen -f -- "$current")
 		return ;;
 	-f)
@@ -63,11 +65,11 @@ _k7hsm()
 	[[ -z $subcommand ]] || words+=$'\n'$("$tool" --help 2>/dev/null | _k7hsm_words | grep '^-')
 	if [[ $current != -* && ( ${tool##*/} == fmrecover || ${tool##*/} == k7reset ) ]]; then
 		words=$(_k7hsm_cards)
-	elif [[ $current != -* && ( $subcommand == show || $subcommand == verify ) ]]; then
+	elif [[ ${tool##*/} == mkfm && $current != -* && ( $subcommand == show || $subcommand == verify ) ]]; then
 		mapfile -t COMPREPLY < <(compgen -f -- "$current")
 		return
 	fi
 	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
 }
 
-complete -F _k7hsm ctfm enquiry fmcall fmrecover k7reset mkfm
+complete -F _k7hsm ctfm enquiry fmcall fmrecover hsm k7reset mkfm

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "utils/common/password.hpp"
+
+#include <algorithm>
+
+#include <sys/stat.h>
+
+#include "utils/common/confirm.hpp"
+#include "utils/common/files.hpp"
+
+namespace k7::tool {
+namespace {
+
+hsm::SecureBytes from_file(const Tool &tool, const std::string &file) {
+    struct stat status {};
+    if (::stat(file.c_str(), &status) == 0 && S_ISREG(status.st_mode) && (status.st_mode & (S_IRGRP | S_IROTH)) != 0)
+        tool.note("others can read the password file " + file + "; remedy: chmod 600 " + file);
+    return read_password_file(file);
+}
+
+hsm::SecureBytes from_terminal(const std::string &question) {
+    auto password = ask_password(question);
+    if (!password)
+        throw hsm::Error(hsm::ErrorKind::refused, "no password: there is no terminal to ask on",
+                         "give --password-file FILE");
+    if (password->empty())
+        throw hsm::Error(hsm::ErrorKind::refused, "no password given: nothing was changed");
+    return std::move(*password);
+}
+
+} // namespace
+
+void add_password_option(CLI::App &app, std::string &file) {
+    app.add_option(
+           "--password-file", file,
+           "File whose first line is the HSM SO's password; - is standard input. Default: asked on the terminal")
+        ->type_name("FILE")
+        ->envname("K7HSM_PASSWORD_FILE");
+}
+
+hsm::SecureBytes so_password(const Tool &tool, const std::string &file) {
+    return file.empty() ? from_terminal("HSM SO password") : from_file(tool, file);
+}
+
+hsm::SecureBytes new_so_password(const Tool &tool, const std::string &file) {
+    if (!file.empty())
+        return from_file(tool, file);
+    hsm::SecureBytes password = from_terminal("New HSM SO password");
+    if (!std::ranges::equal(password, from_terminal("The same once more")))
+        throw hsm::Error(hsm::ErrorKind::refused, "the two passwords differ: nothing was changed");
+    return password;
+}
+
+void login(const Tool &tool, hsm::Card &card, const std::string &file) {
+    card.login(so_password(tool, file));
+}
+
+} // namespace k7::tool
