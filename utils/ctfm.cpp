@@ -13,6 +13,7 @@
 #include "utils/common/fault_text.hpp"
 #include "utils/common/files.hpp"
 #include "utils/common/image_cache.hpp"
+#include "utils/common/password.hpp"
 #include "utils/common/progress.hpp"
 #include "utils/common/tool.hpp"
 
@@ -30,6 +31,7 @@ struct Options {
     std::string label;
     std::string fm;
     std::string elf;
+    std::string password_file;
     std::uint32_t sequence = 0;
     bool yes = false;
 };
@@ -95,6 +97,7 @@ int load(const Context &context) {
     const hsm::FmImage parsed = check_image(options, image, certificate);
     context.card.require_firmware("load FM " + to_string(parsed.header.id));
     const std::vector<hsm::FmInfo> before = context.card.fms();
+    k7::tool::login(context.tool, context.card, options.password_file);
     hsm::FmInfo fm;
     {
         k7::tool::Progress progress(context.tool, "loading " + parsed.header.product);
@@ -131,6 +134,7 @@ int delete_fm(const Context &context) {
                              to_string(id) + " (" + fm->product + " " + hsm::fm_version_text(fm->version) + ")\n";
     if (!context.options.yes)
         k7::tool::confirm_yes(text, "Delete?");
+    k7::tool::login(tool, context.card, context.options.password_file);
     context.card.delete_fm(id);
     const std::vector<hsm::FmInfo> after = context.card.fms();
     const bool gone = std::ranges::find(after, id, &hsm::FmInfo::id) == after.end();
@@ -143,6 +147,7 @@ int delete_fm(const Context &context) {
 }
 
 int activate(const Context &context) {
+    k7::tool::login(context.tool, context.card, context.options.password_file);
     context.card.activate_smfs();
     const hsm::SmfsInfo smfs = context.card.smfs_info();
     if (!smfs.active)
@@ -184,6 +189,10 @@ struct Command {
 
 void declare_nothing(CLI::App & /*app*/, Options & /*options*/) {}
 
+void declare_activate(CLI::App &app, Options &options) {
+    k7::tool::add_password_option(app, options.password_file);
+}
+
 void declare_load(CLI::App &app, Options &options) {
     app.add_option("-f,--file,--fm-file", options.image, "FM image made by mkfm")->required()->type_name("FM");
     CLI::Option *const certificate = app.add_option("-c,--cert,--fm-cert-file", options.certificate,
@@ -192,10 +201,12 @@ void declare_load(CLI::App &app, Options &options) {
     app.add_option("-l,--label", options.label,
                    "Without -c: label of a certificate that the card has stored. With -c: label to store it under")
         ->type_name("LABEL");
+    k7::tool::add_password_option(app, options.password_file);
 }
 
 void declare_delete(CLI::App &app, Options &options) {
     app.add_option("ID", options.fm, "FM ID in hexadecimal")->required()->type_name("");
+    k7::tool::add_password_option(app, options.password_file);
     k7::tool::add_yes_option(app, options.yes);
 }
 
@@ -211,7 +222,7 @@ constexpr Command kCommands[] = {
     {"list", "q", "List the FMs on the card", list, declare_nothing},
     {"load", "i", "Load a signed FM; it runs after a restart", load, declare_load},
     {"delete", "d", "Delete one FM", delete_fm, declare_delete},
-    {"activate", "a", "Activate the SMFS", activate, declare_nothing},
+    {"activate", "a", "Activate the SMFS", activate, declare_activate},
     {"faults", "", "Explain what halted the card", faults, declare_faults},
 };
 

@@ -60,26 +60,30 @@ void Firmware::run() {
 void Firmware::start_up() {
     const LongWork work(*this);
     activate_smfs();
-    if (mode_ == K7_BOOT_MODE_OPERATIONAL)
+    if (mode_ == K7_BOOT_MODE_OPERATIONAL && roles_.initialised() && roles_.policy(K7_POLICY_FM) != 0)
         fms_.start_all();
     enter_state();
 }
 
 void Firmware::activate_smfs() {
-    if (roles_.policy(K7_POLICY_SMFS_AUTO_ACTIVATION) == 0)
+    if (!roles_.initialised() || roles_.policy(K7_POLICY_SMFS_AUTO_ACTIVATION) == 0)
         return;
     smfs_.activate();
     card_.smfs_active = true;
 }
 
 void Firmware::enter_state() {
-    const k7_state state = mode_ == K7_BOOT_MODE_MAINTENANCE ? K7_STATE_MAINTENANCE : K7_STATE_OPERATIONAL;
+    k7_state state = roles_.initialised() ? K7_STATE_OPERATIONAL : K7_STATE_PRE_INIT;
+    if (mode_ == K7_BOOT_MODE_MAINTENANCE)
+        state = K7_STATE_MAINTENANCE;
     card_.registers.change_state(event_ticket_, firmware_ticket_, state, K7_REASON_NONE, 0);
 }
 
 void Firmware::require_operational(std::string_view what) const {
     if (mode_ != K7_BOOT_MODE_OPERATIONAL)
         throw Error(K7_ST_BAD_STATE, std::string(what) + " needs an operational card");
+    if (!roles_.initialised())
+        throw Error(K7_ST_NOT_INITIALISED, std::string(what) + " needs an HSM with an SO");
 }
 
 void Firmware::forget(const Wipe &wiped) {

@@ -22,7 +22,8 @@ void handle<K7_CMD_SMFS_INFO>(Firmware &firmware, const Command &command) {
 
 // With policy K7_POLICY_SMFS_AUTO_ACTIVATION the firmware has done it when it started.
 template <>
-void handle<K7_CMD_SMFS_ACTIVATE>(Firmware &firmware, const Command &) {
+void handle<K7_CMD_SMFS_ACTIVATE>(Firmware &firmware, const Command &command) {
+    firmware.roles().require_login(command.channel);
     const bool was_active = firmware.card().smfs_active.exchange(true);
     firmware.smfs().activate();
     if (!was_active)

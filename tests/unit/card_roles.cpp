@@ -183,6 +183,62 @@ TEST(CardRoles, NewPasswordCountsAtOnceAndForOthers) {
     EXPECT_EQ(login(card.ring, kOther).status, K7_ST_OK);
 }
 
+TEST(CardRoles, BeforeInitOnlyWhatNeedsNoHsmWorks) {
+    AnyCard card(Properties{kAsDelivered});
+    EXPECT_EQ(card.host.state(), std::uint32_t{K7_STATE_PRE_INIT});
+    EXPECT_EQ(card.ring.command(K7_CMD_NOP).status, K7_ST_OK);
+    EXPECT_EQ(card.ring.command(K7_CMD_GET_RANDOM, {}, 16).status, K7_ST_OK);
+    for (const std::uint16_t opcode : {K7_CMD_FM_LIST, K7_CMD_FM_CALL, K7_CMD_FM_DELETE, K7_CMD_SMFS_INFO})
+        EXPECT_EQ(card.ring.command(opcode).status, K7_ST_NOT_INITIALISED) << opcode;
+    init(card.ring, "mine", kPassword);
+    EXPECT_EQ(card.host.state(), std::uint32_t{K7_STATE_OPERATIONAL});
+    EXPECT_EQ(card.ring.command(K7_CMD_FM_LIST).status, K7_ST_OK) << "the ring was never disabled";
+}
+
+TEST(CardRoles, FmsAreTheSosToLoadAndDelete) {
+    OperationalCard card;
+    card.load("echo");
+    card.ring.command(K7_CMD_HSM_LOGOUT);
+    k7_fm_load load{};
+    load.image_size = 1;
+    const auto request = std::as_bytes(std::span(&load, 1));
+    EXPECT_EQ(card.ring.command(K7_CMD_FM_LOAD_BEGIN, request).status, K7_ST_LOGIN_REQUIRED);
+    EXPECT_EQ(card.ring.command(K7_CMD_FM_DELETE, {}, kEcho).status, K7_ST_LOGIN_REQUIRED);
+    EXPECT_EQ(card.ring.command(K7_CMD_SMFS_ACTIVATE).status, K7_ST_LOGIN_REQUIRED);
+    EXPECT_EQ(card.fm_ids(), std::vector{kEcho});
+}
+
+// The kernel's upload has a channel of its own, which nobody else can log in on.
+TEST(CardRoles, ASharedLoginLetsOthersLoadAndNothingElse) {
+    OperationalCard card;
+    k7_sqe shared = card.ring.entry(K7_CMD_HSM_LOGIN, bytes_of(kPassword));
+    shared.channel = 7;
+    shared.arg[0] = 2;
+    EXPECT_EQ(card.ring.send(shared)->status, K7_ST_BAD_FIELD);
+    shared.arg[0] = K7_LOGIN_SHARED;
+    ASSERT_EQ(card.ring.send(shared)->status, K7_ST_OK);
+    k7_fm_load load{};
+    load.image_size = 1;
+    const auto request = std::as_bytes(std::span(&load, 1));
+    EXPECT_EQ(card.ring.command(K7_CMD_FM_LOAD_BEGIN, request).status, K7_ST_OK);
+    EXPECT_EQ(card.ring.command(K7_CMD_FM_DELETE, {}, kEcho).status, K7_ST_LOGIN_REQUIRED);
+    EXPECT_FALSE(logged_in(card.ring));
+    k7_sqe close = card.ring.entry(K7_CMD_CHANNEL_CLOSE);
+    close.channel = 7;
+    card.ring.send(close);
+    EXPECT_EQ(card.ring.command(K7_CMD_FM_LOAD_BEGIN, request).status, K7_ST_LOGIN_REQUIRED);
+}
+
+TEST(CardRoles, ALoadNeedsTheLoginUntilItsEnd) {
+    OperationalCard card;
+    const Bytes image = image_of("echo");
+    ASSERT_EQ(card.load_begin(image.size(), signer().certificate()).status, K7_ST_OK);
+    ASSERT_EQ(card.load_data(image).status, K7_ST_OK);
+    card.ring.command(K7_CMD_HSM_LOGOUT);
+    EXPECT_EQ(card.ring.command(K7_CMD_FM_LOAD_COMMIT).status, K7_ST_LOGIN_REQUIRED);
+    EXPECT_TRUE(card.list().empty());
+}
+
 // ---- Policies -------------------------------------------------------------------------------------------------------
 
 TEST(CardPolicies, AreListed) {
@@ -220,6 +276,18 @@ TEST(CardPolicies, ThatFmsWereAllowedStaysOnRecord) {
         EXPECT_EQ(card.ring.command(action).status, K7_ST_OK);
         EXPECT_TRUE(has(card.host, K7_SECURITY_FMS_WERE_ALLOWED));
     }
+}
+
+TEST(CardPolicies, NoFmIsLoadedUnlessAllowed) {
+    AnyCard card(Properties{kAsDelivered});
+    init(card.ring, "mine", kPassword);
+    login(card.ring, kPassword);
+    k7_fm_load load{};
+    load.image_size = 1;
+    const auto request = std::as_bytes(std::span(&load, 1));
+    EXPECT_EQ(card.ring.command(K7_CMD_FM_LOAD_BEGIN, request).status, K7_ST_FMS_NOT_ALLOWED);
+    set_policy(card.ring, K7_POLICY_FM, 1);
+    EXPECT_EQ(card.ring.command(K7_CMD_FM_LOAD_BEGIN, request).status, K7_ST_OK);
 }
 
 TEST(CardPolicies, WithoutAutoActivationTheSmfsWaitsForTheSo) {
@@ -386,6 +454,7 @@ TEST_P(CardWipes, WhatTheTableSaysAndNothingElse) {
     EXPECT_EQ(std::string(row.name) == "decommission", (after.security & K7_SECURITY_DECOMMISSIONED) != 0);
     AnyCard again(properties());
     EXPECT_EQ(again.host.card_state().security, after.security) << "and it stays so";
+    EXPECT_EQ(again.host.state(), static_cast<std::uint32_t>(row.role ? K7_STATE_PRE_INIT : K7_STATE_OPERATIONAL));
     if (row.role) {
         EXPECT_EQ(init(again.ring, "new", kOther).status, K7_ST_OK);
     }
