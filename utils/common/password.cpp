@@ -2,6 +2,7 @@
 #include "utils/common/password.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 
 #include <sys/stat.h>
 
@@ -31,15 +32,21 @@ hsm::SecureBytes from_terminal(const std::string &question) {
 } // namespace
 
 void add_password_option(CLI::App &app, std::string &file) {
-    app.add_option(
-           "--password-file", file,
-           "File whose first line is the HSM SO's password; - is standard input. Default: asked on the terminal")
-        ->type_name("FILE")
-        ->envname("K7HSM_PASSWORD_FILE");
+    app.add_option("--password-file", file,
+                   "File whose first line is the HSM SO's password; - is standard input. Default: "
+                   "$K7HSM_PASSWORD_FILE, else asked on the terminal")
+        ->type_name("FILE");
+}
+
+// Not by CLI11: several subcommands share one variable, and it would set that for those that were not given.
+std::string password_file(const std::string &file) {
+    const char *const variable = std::getenv("K7HSM_PASSWORD_FILE");
+    return file.empty() && variable != nullptr ? variable : file;
 }
 
 hsm::SecureBytes so_password(const Tool &tool, const std::string &file) {
-    return file.empty() ? from_terminal("HSM SO password") : from_file(tool, file);
+    const std::string source = password_file(file);
+    return source.empty() ? from_terminal("HSM SO password") : from_file(tool, source);
 }
 
 hsm::SecureBytes new_so_password(const Tool &tool, const std::string &file) {

@@ -13,6 +13,9 @@ namespace k7::tool {
 /// Add --password-file FILE; $K7HSM_PASSWORD_FILE is its default.
 void add_password_option(CLI::App &app, std::string &file);
 
+/// @p file, or what the environment says when it is empty; empty: ask
+std::string password_file(const std::string &file);
+
 /// The password that the HSM SO has. @param file as of add_password_option(); empty: ask
 /// @throws hsm::Error (refused) when there is no file and no terminal
 hsm::SecureBytes so_password(const Tool &tool, const std::string &file);

@@ -23,8 +23,8 @@ void add_new_password_option(CLI::App &app, Options &options, const std::string 
 /// The password to set. For an HSM without an SO there is no other that --password-file could mean.
 hsm::SecureBytes password_to_set(const Context &context) {
     const Options &options = context.options;
-    return new_so_password(context.tool,
-                           options.new_password_file.empty() ? options.password_file : options.new_password_file);
+    return new_so_password(context.tool, options.new_password_file.empty() ? password_file(options.password_file)
+                                                                           : options.new_password_file);
 }
 
 } // namespace
