@@ -3,6 +3,7 @@
 // A card that lies, storms, dawdles or glitches (docs/card-interface.md, Faults): the driver survives it, says so in
 // its counters, ends every request in bounded time, and the card works again afterwards.
 #include <algorithm>
+#include <string>
 #include <vector>
 
 #include "tests/kmod/disturb.hpp"
@@ -80,6 +81,21 @@ bool mend(Context &context, const std::string &address) {
     return false;
 }
 
+/// On a busy machine interrupts may come too slowly for a storm: then it is played again.
+bool is_counted(Context &context, const Lie &lie, int before) {
+    const int plays = std::string(lie.counter) == "irq_storms" ? 8 : 1;
+    for (int play = 0; play < plays; play++) {
+        if (play != 0) {
+            set_fault(context, "none");
+            settle();
+            set_fault(context, lie.fault);
+        }
+        if (eventually(plays == 1 ? 10 : 3, [&] { return counter(context, lie.counter) > before; }))
+            return true;
+    }
+    return false;
+}
+
 void survive(Context &context, const Lie &lie) {
     Tap &tap = context.tap;
     const std::string name = lie.fault;
@@ -93,8 +109,7 @@ void survive(Context &context, const Lie &lie) {
         tap.within(use(node), kBound, name + ": the longest wait");
     }
     if (lie.counter != nullptr)
-        tap.check(eventually(10, [&] { return counter(context, lie.counter) > before; }),
-                  name + ": counted in " + lie.counter);
+        tap.check(is_counted(context, lie, before), name + ": counted in " + lie.counter);
     rebind_to_liar(context, address);
     set_fault(context, "none");
     settle();

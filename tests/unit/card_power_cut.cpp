@@ -102,7 +102,6 @@ const std::vector<Scenario> kScenarios{
          card.call(kKeeper, "put /keys/stays seen");
      },
      whole_tree},
-    {"smfs_erase_tree", put_keeper, [](OperationalCard &card) { erase(card, K7_BOOT_ERASE_SMFS); }, whole_tree},
     {"load", put_vault, [](OperationalCard &card) { card.load("echo"); }, fms_and_secret},
     {"replace", [](OperationalCard &card) { load_small(card, fm_without_handler(kSmall)); },
      [](OperationalCard &card) { load_small(card, fm_without_reply(kSmall)); },
