@@ -262,7 +262,7 @@ TEST(CardDoorbell, NoRegisterAccessWaitsForDmaOfACardThread) {
     EXPECT_TRUE(eventually([&] { return card.host.interrupts(K7_VECTOR_EVENTS) >= 1; }));
     EXPECT_TRUE(card.ring.take());
     EXPECT_FALSE(stuck);
-    card.host.on_dma = nullptr;
+    card.host.switch_off(); // until then its thread may be inside of on_dma, which uses what ends here
 }
 
 /// A thread that rings with whatever is in the ring: short commands, calls that pause, commands for the other thread.

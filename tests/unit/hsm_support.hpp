@@ -118,7 +118,8 @@ class FakeTransport : public Transport {
 
 /// Answer a request or query with @p bytes.
 inline void answer(std::uint64_t address, std::uint32_t &length, ByteView bytes) {
-    std::memcpy(reinterpret_cast<void *>(address), bytes.data(), std::min<std::size_t>(length, bytes.size()));
+    if (const std::size_t count = std::min<std::size_t>(length, bytes.size()); count != 0)
+        std::memcpy(reinterpret_cast<void *>(address), bytes.data(), count);
     length = static_cast<std::uint32_t>(bytes.size());
 }
 
