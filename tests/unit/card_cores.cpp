@@ -30,7 +30,7 @@ struct Core {
 };
 
 bool contains(std::span<const std::byte> bytes, std::span<const std::byte> needle) {
-    return memmem(bytes.data(), bytes.size(), needle.data(), needle.size()) != nullptr;
+    return !bytes.empty() && memmem(bytes.data(), bytes.size(), needle.data(), needle.size()) != nullptr;
 }
 
 constexpr std::uint32_t kSp = 2;

@@ -91,7 +91,7 @@ class SmfsTest : public testing::Test {
             if (!std::filesystem::exists(store() + suffix))
                 continue;
             const Bytes bytes = read_file(store() + suffix);
-            if (memmem(bytes.data(), bytes.size(), needle.data(), needle.size()) != nullptr)
+            if (!bytes.empty() && memmem(bytes.data(), bytes.size(), needle.data(), needle.size()) != nullptr)
                 return true;
         }
         return false;
