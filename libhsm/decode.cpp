@@ -185,6 +185,7 @@ FaultCore decode_fault_core(ByteView core) {
         if (length > rest.size())
             throw Error(ErrorKind::failed, "the card's core ends within its memory",
                         "the card breaks its own protocol");
+        // NOLINTNEXTLINE(bugprone-narrowing-conversions,cppcoreguidelines-narrowing-conversions)
         result.memory.push_back({le32toh(wire.ranges[index].address), {rest.begin(), rest.begin() + length}});
         rest = rest.subspan(length);
     }

@@ -94,6 +94,7 @@ Outcome Interpreter::data_fault(const Op *op, std::uint32_t address, std::uint64
         goto refill;                                                                                                   \
     RUN
 
+// NOLINTNEXTLINE(readability-function-size): one piece of code for each op, made from the tables
 Outcome Interpreter::run(std::uint32_t address, std::uint64_t instructions, bool only_short_services) {
     static const void *const kLabels[] = {
 #define K7_ALU(name, match, format, value) &&name,

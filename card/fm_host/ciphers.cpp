@@ -41,6 +41,7 @@ SecretBytes run(const EvpCipherContext &context, ByteView input) {
                                   static_cast<int>(input.size())) == 1);
     if (EVP_CipherFinal_ex(context.get(), raw_bytes(output) + length, &rest) != 1)
         refuse_crypto(K7_FM_E_BAD_SIGNATURE);
+    // NOLINTNEXTLINE(bugprone-misplaced-widening-cast)
     output.resize(static_cast<std::size_t>(length + rest));
     return output;
 }

@@ -58,7 +58,7 @@ SecretBytes hkdf(const EVP_MD *hash, ByteView secret, ByteView salt, ByteView in
 }
 
 SecretBytes derive_ecdh(const Key &key, const Operation &operation, std::size_t size) {
-    const SecretBytes secret = shared_secret(key, peer_of(key, operation.input));
+    SecretBytes secret = shared_secret(key, peer_of(key, operation.input));
     const std::uint32_t hash = K7_FM_MECH_HASH(operation.mechanism);
     if (hash != 0 && size != 0)
         return hkdf(hash_function(hash), secret, operation.iv, operation.aad, size);

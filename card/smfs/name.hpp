@@ -31,7 +31,7 @@ class SmfsText {
         return {text_.data(), static_cast<std::size_t>(std::find(text_.begin(), text_.end(), '\0') - text_.begin())};
     }
     [[nodiscard]] std::array<char, Size> &characters() { return text_; }
-    auto operator<=>(const SmfsText &) const = default;
+    auto operator<=>(const SmfsText &) const = default; // NOLINT(modernize-use-nullptr)
 
   private:
     std::array<char, Size> text_{};

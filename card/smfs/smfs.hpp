@@ -28,9 +28,9 @@ namespace k7::card {
 
 /// Whose tree. Another FM with the same ID, of another signer, is another owner.
 struct SmfsOwner {
-    std::uint32_t fm_id = 0;            ///< 0: the tree that all FMs of the signer share
-    std::array<std::byte, 32> signer{}; ///< SHA-256 of the public key in the signer's certificate
-    auto operator<=>(const SmfsOwner &) const = default;
+    std::uint32_t fm_id = 0;                             ///< 0: the tree that all FMs of the signer share
+    std::array<std::byte, 32> signer{};                  ///< SHA-256 of the public key in the signer's certificate
+    auto operator<=>(const SmfsOwner &) const = default; // NOLINT(modernize-use-nullptr)
 };
 
 /// What an SMFS call returns to the FM when it refuses: a K7_FM_SMFS_* number.
