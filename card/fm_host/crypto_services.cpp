@@ -10,7 +10,7 @@
 
 namespace k7::card {
 
-// To add a service: its number in include/k7/fm_abi.h, a member function, a line here.
+// To add a service: its number in include/k7/fm_crypto.h, a member function, a line here.
 constinit const std::array<CryptoServices::Entry, 18> CryptoServices::kEntries{{
     {K7_FM_SVC_DIGEST, &CryptoServices::digest, 2},
     {K7_FM_SVC_DIGEST_OPEN, &CryptoServices::digest_open, kAlwaysShort},

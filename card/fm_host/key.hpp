@@ -14,7 +14,7 @@ class Key {
   public:
     /// @param kill ends a generation that takes long. @throws FmRefusal BAD_PARAMETER, NOT_READY
     static Key generate(const k7_fm_key &wanted, const std::atomic<bool> &kill);
-    /// @param wanted its bits may be 0: what the material says. @param material as k7/fm_abi.h says for the type
+    /// @param wanted its bits may be 0: what the material says. @param material as k7/fm_crypto.h says for the type
     /// @throws FmRefusal BAD_PARAMETER: no such key, or not what is wanted
     static Key import(k7_fm_key wanted, ByteView material);
 

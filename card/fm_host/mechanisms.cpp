@@ -11,7 +11,7 @@ namespace {
 
 using Hash = Mechanism::Hash;
 
-// To add a mechanism: its number in include/k7/fm_abi.h, its functions, a line here.
+// To add a mechanism: its number in include/k7/fm_crypto.h, its functions, a line here.
 constexpr std::array kMechanisms{
     Mechanism{.family = K7_FM_MECH_AES_CBC,
               .key_type = K7_FM_KEY_AES,

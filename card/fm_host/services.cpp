@@ -95,7 +95,7 @@ std::uint32_t FmServices::serve(fm::FmEngine &engine, std::uint32_t number, cons
 FmServices::~FmServices() = default;
 
 fm::ServiceResult FmServices::service(fm::FmEngine &engine, std::uint32_t number, const Arguments &arguments) {
-    if (!CryptoServices::has(number) && (number >= kHandlers.size() || !kHandlers[number]))
+    if (number < kHandlers.size() ? !kHandlers[number] : !CryptoServices::has(number))
         return {.fault_cause = K7_FAULT_BAD_SERVICE};
     try {
         const std::uint32_t value = serve(engine, number, arguments);
