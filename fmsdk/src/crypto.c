@@ -114,28 +114,26 @@ static FMSW_STATUS transform(uint32_t service, struct k7_fm_operation operation,
     return take_length(fm_ecall(service, fm_address(&operation), 0, 0, 0, 0), length);
 }
 
+static FMSW_STATUS cipher(uint32_t service, FM_KEY key, uint32_t mechanism, struct k7_fm_bytes iv, struct k7_fm_bytes aad,
+                          struct k7_fm_bytes input, void *out, uint32_t *outLength)
+{
+    struct k7_fm_operation operation = {
+        .key = key, .mechanism = mechanism, .iv = iv, .aad = aad, .input = input, .output = bytes(out, *outLength)};
+    return transform(service, operation, outLength);
+}
+
 FMSW_STATUS FMEncrypt(FM_KEY key, uint32_t mechanism, const void *iv, uint32_t ivLength, const void *aad,
                       uint32_t aadLength, const void *data, uint32_t length, void *out, uint32_t *outLength)
 {
-    struct k7_fm_operation operation = {.key = key,
-                                        .mechanism = mechanism,
-                                        .iv = bytes(iv, ivLength),
-                                        .aad = bytes(aad, aadLength),
-                                        .input = bytes(data, length),
-                                        .output = bytes(out, *outLength)};
-    return transform(K7_FM_SVC_ENCRYPT, operation, outLength);
+    return cipher(K7_FM_SVC_ENCRYPT, key, mechanism, bytes(iv, ivLength), bytes(aad, aadLength), bytes(data, length), out,
+                  outLength);
 }
 
 FMSW_STATUS FMDecrypt(FM_KEY key, uint32_t mechanism, const void *iv, uint32_t ivLength, const void *aad,
                       uint32_t aadLength, const void *data, uint32_t length, void *out, uint32_t *outLength)
 {
-    struct k7_fm_operation operation = {.key = key,
-                                        .mechanism = mechanism,
-                                        .iv = bytes(iv, ivLength),
-                                        .aad = bytes(aad, aadLength),
-                                        .input = bytes(data, length),
-                                        .output = bytes(out, *outLength)};
-    return transform(K7_FM_SVC_DECRYPT, operation, outLength);
+    return cipher(K7_FM_SVC_DECRYPT, key, mechanism, bytes(iv, ivLength), bytes(aad, aadLength), bytes(data, length), out,
+                  outLength);
 }
 
 FMSW_STATUS FMSign(FM_KEY key, uint32_t mechanism, const void *data, uint32_t length, void *signature, uint32_t *size)
