@@ -60,14 +60,10 @@ void give_reply(const Tool &tool, const Options &options, const hsm::FmReply &re
         k7::tool::write_file(options.out, reply.payload, kReplyMode);
     else if (!tool.json())
         k7::tool::print_payload(tool, reply.payload, options.hex);
-    Json result = {{"fm_status", reply.status}, {"reply_size", reply.payload.size()}};
-    if (options.out.empty()) {
-        const hsm::SecureBytes hex = k7::tool::to_hex(reply.payload);
-        result["reply_hex"] = std::string(hsm::as_text(hex));
-    } else {
-        result["reply_file"] = options.out;
-    }
-    tool.result(result);
+    if (options.out.empty())
+        tool.result(k7::tool::reply_json(reply));
+    else
+        tool.result({{"fm_status", reply.status}, {"reply_size", reply.payload.size()}, {"reply_file", options.out}});
 }
 
 int work(const Tool &tool, const Options &options) {

@@ -54,6 +54,13 @@ hsm::SecureBytes from_hex(std::string_view text) {
     return bytes;
 }
 
+Json reply_json(const hsm::FmReply &reply) {
+    const hsm::SecureBytes hex = to_hex(reply.payload);
+    return {{"fm_status", reply.status},
+            {"reply_size", reply.payload.size()},
+            {"reply_hex", std::string(hsm::as_text(hex))}};
+}
+
 void write_out(hsm::ByteView bytes) {
     while (!bytes.empty()) {
         const ssize_t size = ::write(STDOUT_FILENO, bytes.data(), bytes.size());

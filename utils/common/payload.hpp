@@ -5,7 +5,7 @@
 
 #include <string_view>
 
-#include "hsm/bytes.hpp"
+#include "hsm/card.hpp"
 #include "utils/common/tool.hpp"
 
 namespace k7::tool {
@@ -16,6 +16,9 @@ namespace k7::tool {
 
 /// To standard output, and not through std::cout, whose buffer nobody wipes. @throws hsm::Error
 void write_out(hsm::ByteView bytes);
+
+/// A reply for --json, with its payload in hexadecimal.
+[[nodiscard]] Json reply_json(const hsm::FmReply &reply);
 
 /// Print a reply: as text when it is text and @p hex does not forbid it, else in hexadecimal.
 void print_payload(const Tool &tool, hsm::ByteView payload, bool hex);

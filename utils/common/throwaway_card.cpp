@@ -9,9 +9,6 @@
 namespace k7::tool {
 namespace {
 
-/// Whoever steps through an FM takes their time; the longest that a card's transport waits.
-constexpr std::chrono::minutes kPatience{10};
-
 bool is_elf(hsm::ByteView bytes) {
     return bytes.size() > 4 && std::memcmp(bytes.data(), "\177ELF", 4) == 0;
 }
@@ -36,8 +33,8 @@ void ThrowawayCard::start() {
     card_.require_firmware("start FM " + to_string(header_.id));
 }
 
-hsm::FmReply ThrowawayCard::call(hsm::ByteView request) {
-    return card_.call_fm(header_.id, request, kPatience);
+hsm::FmReply ThrowawayCard::call(hsm::ByteView request, std::chrono::milliseconds timeout) {
+    return card_.call_fm(header_.id, request, timeout);
 }
 
 } // namespace k7::tool

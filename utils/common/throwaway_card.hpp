@@ -3,6 +3,7 @@
 // A card in this process that forgets everything, with one FM on it: for trying an FM out.
 #pragma once
 
+#include <chrono>
 #include <string>
 
 #include "hsm/card.hpp"
@@ -22,11 +23,14 @@ class ThrowawayCard {
 
     /// Start the FM, for as long as its start-up takes. @throws hsm::Error (not_operational) when that halts the card
     void start();
-    [[nodiscard]] hsm::FmReply call(hsm::ByteView request);
+    [[nodiscard]] hsm::FmReply call(hsm::ByteView request, std::chrono::milliseconds timeout = kPatience);
     [[nodiscard]] hsm::FmId fm_id() const { return header_.id; }
-    [[nodiscard]] const hsm::Card &card() const { return card_; }
+    [[nodiscard]] hsm::Card &card() { return card_; }
 
   private:
+    /// Whoever steps through an FM takes their time; the longest that a card's transport waits.
+    static constexpr std::chrono::minutes kPatience{10};
+
     hsm::FmHeader header_;
     hsm::Card card_;
 };

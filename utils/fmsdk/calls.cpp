@@ -12,11 +12,13 @@
 namespace k7::fmsdk {
 namespace {
 
+/// An option that may be repeated, once for each value; without extra arguments "[1,2]" is a text and no list.
 void declare_request(CLI::App &app, const char *name, std::vector<std::string> &to, const char *description,
                      const char *type) {
     app.add_option(name, to, description)
         ->type_name(type)
         ->expected(1)
+        ->allow_extra_args(false)
         ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
 }
 
@@ -27,9 +29,8 @@ void declare_calls(CLI::App &app, Options &options) {
         ->required()
         ->type_name("");
     declare_request(app, "--text", options.texts, "Request as text; may be repeated", "T");
-    declare_request(app, "--hex", options.hexes, "Request in hexadecimal, after the texts; may be repeated", "H");
-    declare_request(app, "--file", options.files, "File with a request, after those; may be repeated. For secrets",
-                    "FILE");
+    declare_request(app, "--hex", options.hexes, "Request in hexadecimal; may be repeated", "H");
+    declare_request(app, "--file", options.files, "File with a request, the way for secrets; may be repeated", "FILE");
 }
 
 std::vector<hsm::SecureBytes> requests_of(const Options &options) {

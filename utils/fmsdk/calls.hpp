@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// What `fmsdk gdb` and `fmsdk profile` have in common: an FM on a throw-away card, and calls of it.
+// What the subcommands that run an FM have in common: an FM on a throw-away card, and calls of it.
 #pragma once
 
 #include <filesystem>
@@ -13,10 +13,10 @@
 
 namespace k7::fmsdk {
 
-/// Add the FM and the options for its requests.
+/// Add the FM and the options --text, --hex and --file for its requests.
 void declare_calls(CLI::App &app, Options &options);
 
-/// @throws hsm::Error usage, not_found
+/// Texts first, then those in hexadecimal, then files. @throws hsm::Error usage, not_found
 std::vector<hsm::SecureBytes> requests_of(const Options &options);
 
 /// Call the FM with all requests, options.repeat times; what it replies goes to stderr.
