@@ -36,6 +36,7 @@ class SuiteResult:
     kernels: tuple[str, ...] = ()
     status: int | None = None
     seconds: float = 0.0
+    cpu_seconds: float = 0.0  # of all processors, with those of the processes it started
     passed: int = 0
     failed: int = 0
     skipped: int = 0
@@ -120,8 +121,9 @@ class Report:
 def suite_line(suite: dict) -> str:
     if suite["status"] is None:
         return f"{suite['name']:<20} did not run"
-    counts = f"{suite['passed']:>5} {suite['failed']:>6} {suite['skipped']:>7} {suite['seconds']:>7.0f}"
-    return f"{suite['name']:<20} {counts}  {' '.join(suite['kernels'])}".rstrip()
+    counts = f"{suite['passed']:>5} {suite['failed']:>6} {suite['skipped']:>7}"
+    times = f"{suite['seconds']:>7.0f} {suite['cpu_seconds']:>7.0f}"
+    return f"{suite['name']:<20} {counts} {times}  {' '.join(suite['kernels'])}".rstrip()
 
 
 def skip_lines(suites: list[dict]) -> list[str]:
@@ -138,7 +140,7 @@ def text_lines(report: dict) -> list[str]:
         f"started   {report['started']}, {report['seconds']} s{'' if report['finished'] else ', NOT FINISHED'}",
         *[f"kernel    {kernel['name']}: {kernel['release']} ({kernel['version']})" for kernel in report["kernels"]],
         "",
-        f"{'suite':<20} {'ok':>5} {'failed':>6} {'skipped':>7} {'seconds':>7}  kernels",
+        f"{'suite':<20} {'ok':>5} {'failed':>6} {'skipped':>7} {'seconds':>7} {'cpu':>7}  kernels",
         *[suite_line(suite) for suite in report["suites"]],
         "",
     ]

@@ -52,8 +52,6 @@ DebugPort::DebugPort(const std::string &place, std::uint32_t fm_id) : fm_id_(fm_
 DebugPort::~DebugPort() {
     if (session_)
         session_->end("W00");
-    if (listener_ >= 0)
-        close(listener_);
     if (!path_.empty())
         remove_socket(path_);
 }
@@ -62,31 +60,26 @@ DebugPort::~DebugPort() {
 void DebugPort::listen(const std::string &path) {
     const sockaddr_un address = address_of(path);
     remove_socket(path);
-    const int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    const bool done = listener >= 0 &&
-                      bind(listener, reinterpret_cast<const sockaddr *>(&address), sizeof(address)) == 0 &&
-                      chmod(path.c_str(), 0600) == 0 && ::listen(listener, 1) == 0;
-    if (!done) {
-        const int error = errno;
-        if (listener >= 0)
-            close(listener);
-        refuse(path, std::strerror(error));
-    }
-    listener_ = listener;
+    FileDescriptor listener(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    if (!listener.is_open() ||
+        bind(listener.get(), reinterpret_cast<const sockaddr *>(&address), sizeof(address)) != 0 ||
+        chmod(path.c_str(), 0600) != 0 || ::listen(listener.get(), 1) != 0)
+        refuse(path, std::strerror(errno));
+    listener_ = std::move(listener);
     path_ = path;
 }
 
 bool DebugPort::somebody_waits(int patience_ms) const {
-    pollfd wait{.fd = listener_, .events = POLLIN, .revents = 0};
-    return listener_ >= 0 && poll(&wait, 1, patience_ms) > 0;
+    pollfd wait{.fd = listener_.get(), .events = POLLIN, .revents = 0};
+    return listener_.is_open() && poll(&wait, 1, patience_ms) > 0;
 }
 
 /// @return false when the host has no room for a connection
 bool DebugPort::accept() {
-    const int connection = accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
-    if (connection < 0)
+    FileDescriptor connection(accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+    if (!connection.is_open())
         return false;
-    session_ = std::make_unique<Session>(connection);
+    session_ = std::make_unique<Session>(std::move(connection));
     wait_ = false;
     return true;
 }

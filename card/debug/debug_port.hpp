@@ -10,6 +10,7 @@
 #include <string>
 
 #include "card/debug/session.hpp"
+#include "card/file_descriptor.hpp"
 
 namespace k7::card {
 
@@ -35,7 +36,7 @@ class DebugPort {
 
     std::uint32_t fm_id_; ///< whose debugger this is; 0: not decided
     std::string path_;
-    int listener_ = -1;
+    FileDescriptor listener_;
     bool wait_ = false; ///< for the first debugger
     std::unique_ptr<Session> session_;
 };

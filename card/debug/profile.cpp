@@ -26,12 +26,8 @@ void Profile::Counts::write(std::string &text) const {
 
 Profile::Profile(const std::string &path)
     : file_(open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600)) {
-    if (file_ < 0)
+    if (!file_.is_open())
         throw Error(K7_ST_BAD_FIELD, "profile " + path + ": " + std::strerror(errno));
-}
-
-Profile::~Profile() {
-    close(file_);
 }
 
 Profile::Counts &Profile::of(std::uint32_t fm_id, fm::Range code) {
@@ -49,10 +45,10 @@ void Profile::save() const {
         text += line;
         counts.write(text);
     }
-    if (ftruncate(file_, 0) != 0 || lseek(file_, 0, SEEK_SET) != 0)
+    if (ftruncate(file_.get(), 0) != 0 || lseek(file_.get(), 0, SEEK_SET) != 0)
         return;
     for (std::string_view rest = text; !rest.empty();) {
-        const ssize_t size = ::write(file_, rest.data(), rest.size());
+        const ssize_t size = ::write(file_.get(), rest.data(), rest.size());
         if (size <= 0)
             return;
         rest.remove_prefix(static_cast<std::size_t>(size));

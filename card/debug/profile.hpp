@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "card/file_descriptor.hpp"
 #include "card/fm/engine.hpp"
 
 namespace k7::card {
@@ -34,9 +35,6 @@ class Profile {
 
     /// @param path made anew, mode 0600. @throws Error BAD_FIELD
     explicit Profile(const std::string &path);
-    ~Profile();
-    Profile(const Profile &) = delete;
-    Profile &operator=(const Profile &) = delete;
 
     /// The counts of an FM, which go on when it is started again; an FM with other code begins anew. Valid until then.
     Counts &of(std::uint32_t fm_id, fm::Range code);
@@ -44,7 +42,7 @@ class Profile {
     void save() const;
 
   private:
-    int file_;
+    const FileDescriptor file_;
     std::map<std::uint32_t, Counts> fms_;
 };
 

@@ -34,14 +34,10 @@ bool is_checksum(std::string_view digits, std::uint8_t wanted) {
 
 } // namespace
 
-RspConnection::RspConnection(int socket) : in_(socket), out_(socket) {
+RspConnection::RspConnection(FileDescriptor socket)
+    : socket_(std::move(socket)), in_(socket_.get()), out_(socket_.get()) {
     const timeval limit{.tv_sec = kSendSeconds, .tv_usec = 0};
-    setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
-}
-
-RspConnection::~RspConnection() {
-    if (owned_)
-        close(in_);
+    setsockopt(in_, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
 }
 
 RspConnection::Event RspConnection::receive(std::string &packet, std::chrono::milliseconds patience) {

@@ -8,6 +8,8 @@
 #include <string>
 #include <string_view>
 
+#include "card/file_descriptor.hpp"
+
 namespace k7::card {
 
 /// A stream to a debugger, which is not trusted: lengths are limited, and who does not read is left after some seconds.
@@ -18,12 +20,9 @@ class RspConnection {
     enum class Event { Nothing, Packet, Interrupt, Closed };
 
     /// A connected socket; closed at the end.
-    explicit RspConnection(int socket);
+    explicit RspConnection(FileDescriptor socket);
     /// A pair of descriptors that stay open.
-    RspConnection(int in, int out) : in_(in), out_(out), owned_(false) {}
-    ~RspConnection();
-    RspConnection(const RspConnection &) = delete;
-    RspConnection &operator=(const RspConnection &) = delete;
+    RspConnection(int in, int out) : in_(in), out_(out) {}
 
     /// The next thing that the debugger says, or Nothing after @p patience. @param packet its content
     Event receive(std::string &packet, std::chrono::milliseconds patience);
@@ -38,9 +37,9 @@ class RspConnection {
     bool take_packet(std::string &packet, std::size_t end);
     void write(std::string_view text);
 
-    int in_;
-    int out_;
-    bool owned_ = true;
+    const FileDescriptor socket_; ///< what in_ and out_ are, unless they are somebody else's
+    const int in_;
+    const int out_;
     bool acknowledge_ = true;
     bool closed_ = false;
     std::string received_;

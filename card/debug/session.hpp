@@ -10,6 +10,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "card/debug/rsp_connection.hpp"
@@ -49,7 +50,7 @@ enum class Go {
 class Session {
   public:
     /// As the constructors of RspConnection.
-    explicit Session(int socket) : connection_(socket) {}
+    explicit Session(FileDescriptor socket) : connection_(std::move(socket)) {}
     Session(int in, int out) : connection_(in, out) {}
 
     /// @p fm has stopped: tell the debugger if it waits, and do what it asks until it lets the FM go on.

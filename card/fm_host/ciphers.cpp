@@ -3,7 +3,6 @@
 // AES in its modes, and encryption with RSA.
 #include <array>
 
-#include <openssl/rand.h>
 #include <openssl/rsa.h>
 
 #include "card/fm_host/digests.hpp"
@@ -14,7 +13,6 @@ namespace {
 
 constexpr std::size_t kBlock = 16;
 constexpr std::size_t kTag = 16;
-constexpr std::size_t kNonce = 12;
 
 enum class Direction { Decrypt = 0, Encrypt = 1 };
 using CipherFunction = const EVP_CIPHER *(*)();
@@ -106,20 +104,6 @@ SecretBytes decrypt_gcm(const Key &key, const Operation &operation) {
     SecretBytes tag = copy_of(operation.input.last(kTag));
     check_crypto(EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_AEAD_SET_TAG, kTag, tag.data()) == 1);
     return run(context, operation.input.first(operation.input.size() - kTag));
-}
-
-SecretBytes seal_with(const Key &key, ByteView aad, ByteView plain) {
-    SecretBytes sealed(kNonce);
-    check_crypto(RAND_bytes(raw_bytes(sealed), kNonce) == 1);
-    const SecretBytes cipher = encrypt_gcm(key, {.iv = sealed, .aad = aad, .input = plain});
-    sealed.insert(sealed.end(), cipher.begin(), cipher.end());
-    return sealed;
-}
-
-SecretBytes unseal_with(const Key &key, ByteView aad, ByteView sealed) {
-    if (sealed.size() < kNonce)
-        refuse_crypto(K7_FM_E_BAD_SIGNATURE);
-    return decrypt_gcm(key, {.iv = sealed.first(kNonce), .aad = aad, .input = sealed.subspan(kNonce)});
 }
 
 SecretBytes encrypt_oaep(const Key &key, const Operation &operation) {

@@ -40,8 +40,6 @@ SecretBytes shared_secret(const Key &key, const EvpKey &peer) {
     return secret;
 }
 
-} // namespace
-
 SecretBytes hkdf(const EVP_MD *hash, ByteView secret, ByteView salt, ByteView info, std::size_t size) {
     const EvpKdf kdf(EVP_KDF_fetch(nullptr, OSSL_KDF_NAME_HKDF, nullptr));
     check_crypto(kdf != nullptr);
@@ -56,6 +54,8 @@ SecretBytes hkdf(const EVP_MD *hash, ByteView secret, ByteView salt, ByteView in
     check_crypto(EVP_KDF_derive(context.get(), raw_bytes(derived), derived.size(), parameters.data()) == 1);
     return derived;
 }
+
+} // namespace
 
 SecretBytes derive_ecdh(const Key &key, const Operation &operation, std::size_t size) {
     SecretBytes secret = shared_secret(key, peer_of(key, operation.input));

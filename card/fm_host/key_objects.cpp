@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "card/fm_host/key_objects.hpp"
 
+#include <algorithm>
 #include <cstring>
+#include <string>
 
-#include "card/fm_host/mechanisms.hpp"
+#include "card/smfs/seal.hpp"
 
 namespace k7::card {
 namespace {
@@ -27,11 +29,9 @@ SmfsPath beside(std::string_view path, std::size_t slash, std::string_view name)
 
 // From the SMFS key of the erase generation, so that erasing the SMFS is the end of every key object, wherever copies
 // of it may be; and bound to the FM and its signer.
-Key KeyObjects::sealing_key() {
-    const SecretKey root = smfs_.object_key();
-    const SecretBytes key =
-        hkdf(EVP_sha256(), root.bytes, std::as_bytes(std::span(kPurpose)), bytes_of(owner_), SecretKey::kSize);
-    return Key::import({.type = K7_FM_KEY_AES, .bits = 256, .flags = 0, .reserved = 0}, key);
+SecretKey KeyObjects::sealing_key() const {
+    const std::string_view owner(reinterpret_cast<const char *>(&owner_), sizeof(owner_));
+    return derive_key(smfs_.object_key(), std::string(kPurpose) + std::string(owner));
 }
 
 bool KeyObjects::exists(std::string_view path) const {
@@ -66,7 +66,7 @@ void KeyObjects::write_file(std::string_view path, ByteView content) {
 
 void KeyObjects::store(std::string_view path, const Key &key) {
     const Place place{{kMagic, kVersion, key.description()}, owner_.fm_id};
-    const SecretBytes sealed = seal_with(sealing_key(), bytes_of(place), key.material());
+    const Bytes sealed = seal(sealing_key(), bytes_of(place), key.material());
     SecretBytes content = copy_of(bytes_of(place.head));
     content.insert(content.end(), sealed.begin(), sealed.end());
     write_file(path, content);
@@ -83,13 +83,14 @@ Key KeyObjects::load(std::string_view path) {
     std::memcpy(&place.head, content.data(), sizeof(place.head));
     if (place.head.magic != kMagic || place.head.version != kVersion)
         refuse_crypto(K7_FM_E_BAD_KEY_OBJECT);
+    const ByteView sealed = ByteView(content).subspan(sizeof(place.head));
+    SecretBytes material(sealed.size() - std::min(sealed.size(), kSealOverhead));
     try {
-        const SecretBytes material =
-            unseal_with(sealing_key(), bytes_of(place), ByteView(content).subspan(sizeof(place.head)));
-        return Key::import(place.head.key, material);
-    } catch (const FmRefusal &) {
-        refuse_crypto(K7_FM_E_BAD_KEY_OBJECT);
+        if (unseal(sealing_key(), bytes_of(place), sealed, material))
+            return Key::import(place.head.key, material);
+    } catch (const FmRefusal &) { // sealed by this FM, but no key
     }
+    refuse_crypto(K7_FM_E_BAD_KEY_OBJECT);
 }
 
 } // namespace k7::card

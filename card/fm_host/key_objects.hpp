@@ -32,7 +32,7 @@ class KeyObjects {
         std::uint32_t fm_id;
     };
 
-    [[nodiscard]] Key sealing_key();
+    [[nodiscard]] SecretKey sealing_key() const;
     [[nodiscard]] bool exists(std::string_view path) const;
     void remove_if_there(std::string_view path);
     void write_file(std::string_view path, ByteView content);

@@ -53,10 +53,6 @@ SecretBytes encrypt_gcm(const Key &key, const Operation &operation);
 SecretBytes decrypt_gcm(const Key &key, const Operation &operation);
 SecretBytes encrypt_oaep(const Key &key, const Operation &operation);
 SecretBytes decrypt_oaep(const Key &key, const Operation &operation);
-/// AES-256-GCM with a random nonce: nonce, ciphertext, tag.
-[[nodiscard]] SecretBytes seal_with(const Key &key, ByteView aad, ByteView plain);
-/// @throws FmRefusal BAD_SIGNATURE
-[[nodiscard]] SecretBytes unseal_with(const Key &key, ByteView aad, ByteView sealed);
 
 // signatures.cpp
 SecretBytes sign_hmac(const Key &key, const Operation &operation);
@@ -71,6 +67,5 @@ void verify_rsa(const Key &key, const Operation &operation);
 // derivation.cpp
 SecretBytes derive_ecdh(const Key &key, const Operation &operation, std::size_t size);
 SecretBytes derive_hkdf(const Key &key, const Operation &operation, std::size_t size);
-[[nodiscard]] SecretBytes hkdf(const EVP_MD *hash, ByteView secret, ByteView salt, ByteView info, std::size_t size);
 
 } // namespace k7::card

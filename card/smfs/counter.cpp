@@ -30,25 +30,19 @@ constexpr off_t kSlotDistance = 4096; ///< a write that was torn spoils one of t
 
 } // namespace
 
-CounterFile::CounterFile(std::string path, std::string_view esn) : path_(std::move(path)), esn_(esn) {
+CounterFile::CounterFile(std::string path, std::string_view esn)
+    : path_(std::move(path)), esn_(esn), file_(::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600)) {
     static_assert(sizeof(Slot) == 64);
-    file_ = ::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600);
-    if (file_ < 0)
+    if (!file_.is_open())
         throw StoreError("counter file " + path_ + " cannot be opened: " + std::strerror(errno));
     const auto first = read_slot(0);
     const auto second = read_slot(1);
     if (first || second)
         value_ = std::max(first.value_or(0), second.value_or(0));
     struct stat status {};
-    if (!value_ && (::fstat(file_, &status) != 0 || status.st_size != 0)) {
-        ::close(file_);
+    if (!value_ && (::fstat(file_.get(), &status) != 0 || status.st_size != 0))
         throw Error(K7_ST_BAD_FIELD, "counter file " + path_ + " is damaged, or of another card than " + esn_ +
                                          ": put the right one back, or remove it to trust the store as it is");
-    }
-}
-
-CounterFile::~CounterFile() {
-    ::close(file_);
 }
 
 CounterFile::Slot CounterFile::make_slot(std::uint64_t value) const {
@@ -62,7 +56,7 @@ CounterFile::Slot CounterFile::make_slot(std::uint64_t value) const {
 
 std::optional<std::uint64_t> CounterFile::read_slot(unsigned index) const {
     Slot slot{};
-    if (::pread(file_, &slot, sizeof(slot), index * kSlotDistance) != static_cast<ssize_t>(sizeof(slot)))
+    if (::pread(file_.get(), &slot, sizeof(slot), index * kSlotDistance) != static_cast<ssize_t>(sizeof(slot)))
         return std::nullopt;
     const Slot expected = make_slot(slot.value);
     if (std::memcmp(&slot, &expected, sizeof(slot)) != 0)
@@ -73,7 +67,8 @@ std::optional<std::uint64_t> CounterFile::read_slot(unsigned index) const {
 void CounterFile::set(std::uint64_t value) {
     const Slot slot = make_slot(value);
     const auto offset = static_cast<off_t>(value % 2) * kSlotDistance;
-    if (::pwrite(file_, &slot, sizeof(slot), offset) != static_cast<ssize_t>(sizeof(slot)) || ::fdatasync(file_) != 0)
+    if (::pwrite(file_.get(), &slot, sizeof(slot), offset) != static_cast<ssize_t>(sizeof(slot)) ||
+        ::fdatasync(file_.get()) != 0)
         throw StoreError("counter file " + path_ + " cannot be written: " + std::strerror(errno));
     value_ = value;
 }

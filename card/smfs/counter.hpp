@@ -8,6 +8,8 @@
 #include <string>
 #include <string_view>
 
+#include "card/file_descriptor.hpp"
+
 namespace k7::card {
 
 /// The file has two slots, written in turn, so that a power cut leaves at least the older one. Not thread-safe.
@@ -16,9 +18,6 @@ class CounterFile {
     /// @param path made when missing, with mode 0600. @param esn the card that it counts for
     /// @throws Error BAD_FIELD when it is another card's, or none at all; StoreError
     CounterFile(std::string path, std::string_view esn);
-    ~CounterFile();
-    CounterFile(const CounterFile &) = delete;
-    CounterFile &operator=(const CounterFile &) = delete;
 
     /// @return nothing in a new file
     [[nodiscard]] std::optional<std::uint64_t> value() const { return value_; }
@@ -33,7 +32,7 @@ class CounterFile {
 
     const std::string path_;
     const std::string esn_;
-    int file_ = -1;
+    const FileDescriptor file_;
     std::optional<std::uint64_t> value_;
 };
 

@@ -11,27 +11,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "card/file_descriptor.hpp"
 #include "card/smfs/seal.hpp"
 
 namespace k7::card {
 namespace {
 
-class File {
-  public:
-    File(const std::string &path, int flags, mode_t mode = 0) : file_(::open(path.c_str(), flags | O_CLOEXEC, mode)) {}
-    ~File() {
-        if (file_ >= 0)
-            ::close(file_);
-    }
-    File(const File &) = delete;
-    File &operator=(const File &) = delete;
-
-    [[nodiscard]] bool is_open() const { return file_ >= 0; }
-    [[nodiscard]] int get() const { return file_; }
-
-  private:
-    int file_;
-};
+FileDescriptor open_file(const std::string &path, int flags, mode_t mode = 0) {
+    return FileDescriptor(::open(path.c_str(), flags | O_CLOEXEC, mode));
+}
 
 [[noreturn]] void refuse(const std::string &path, const std::string &why) {
     throw Error(K7_ST_BAD_FIELD, "root key " + path + ": " + why);
@@ -42,7 +30,7 @@ void create_root_key(const std::string &path) {
     const std::string draft = path + ".new";
     const SecretKey key = random_key();
     {
-        const File file(draft, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600);
+        const FileDescriptor file = open_file(draft, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600);
         if (!file.is_open() || ::fchmod(file.get(), 0600) != 0 ||
             ::write(file.get(), key.bytes.data(), key.bytes.size()) != static_cast<ssize_t>(key.bytes.size()) ||
             ::fsync(file.get()) != 0)
@@ -51,12 +39,13 @@ void create_root_key(const std::string &path) {
     if (::rename(draft.c_str(), path.c_str()) != 0)
         refuse(path, std::string("cannot be made: ") + std::strerror(errno));
     const std::size_t slash = path.rfind('/');
-    const File directory(slash == std::string::npos ? "." : path.substr(0, slash + 1), O_RDONLY | O_DIRECTORY);
+    const FileDescriptor directory =
+        open_file(slash == std::string::npos ? "." : path.substr(0, slash + 1), O_RDONLY | O_DIRECTORY);
     if (directory.is_open())
         ::fsync(directory.get());
 }
 
-void check_mode(const std::string &path, const File &file) {
+void check_mode(const std::string &path, const FileDescriptor &file) {
     struct stat status {};
     if (::fstat(file.get(), &status) != 0)
         refuse(path, std::string("cannot be read: ") + std::strerror(errno));
@@ -93,12 +82,17 @@ SecretKey random_key() {
     return key;
 }
 
+void keyed_digest(const SecretKey &key, std::span<const std::byte> bytes,
+                  std::span<std::byte, SecretKey::kSize> digest) {
+    if (!HMAC(EVP_sha256(), key.bytes.data(), static_cast<int>(key.bytes.size()),
+              reinterpret_cast<const unsigned char *>(bytes.data()), bytes.size(),
+              reinterpret_cast<unsigned char *>(digest.data()), nullptr))
+        throw Error(K7_ST_INTERNAL, "HMAC failed");
+}
+
 SecretKey derive_key(const SecretKey &key, std::string_view purpose) {
     SecretKey derived;
-    if (!HMAC(EVP_sha256(), key.bytes.data(), static_cast<int>(key.bytes.size()),
-              reinterpret_cast<const unsigned char *>(purpose.data()), purpose.size(),
-              reinterpret_cast<unsigned char *>(derived.bytes.data()), nullptr))
-        throw Error(K7_ST_INTERNAL, "HMAC failed");
+    keyed_digest(key, std::as_bytes(std::span(purpose)), derived.bytes);
     return derived;
 }
 
@@ -108,7 +102,7 @@ SecretKey read_root_key(const std::string &path, bool may_create) {
             refuse(path, "is missing, and the store is sealed under it: put it back");
         create_root_key(path);
     }
-    const File file(path, O_RDONLY | O_NOCTTY | O_NONBLOCK);
+    const FileDescriptor file = open_file(path, O_RDONLY | O_NOCTTY | O_NONBLOCK);
     if (!file.is_open())
         refuse(path, std::string("cannot be opened: ") + std::strerror(errno));
     check_mode(path, file);

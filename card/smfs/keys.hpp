@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -33,6 +34,10 @@ struct SecretKey {
 
 /// @throws Error INTERNAL
 [[nodiscard]] SecretKey random_key();
+
+/// HMAC-SHA-256 of @p bytes. @throws Error INTERNAL
+void keyed_digest(const SecretKey &key, std::span<const std::byte> bytes,
+                  std::span<std::byte, SecretKey::kSize> digest);
 
 /// A key for one @p purpose, of which nothing leads back to @p key (HMAC-SHA-256).
 [[nodiscard]] SecretKey derive_key(const SecretKey &key, std::string_view purpose);

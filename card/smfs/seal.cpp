@@ -26,25 +26,23 @@ void check(int result) {
 }
 
 // direction: 1 encrypts, 0 decrypts
-Context begin(int direction, const SecretKey &key, std::span<const std::byte> nonce, const SealPlace &place) {
+Context begin(int direction, const SecretKey &key, std::span<const std::byte> nonce, std::span<const std::byte> bound) {
     Context context(EVP_CIPHER_CTX_new());
     check(context != nullptr);
     check(EVP_CipherInit_ex(context.get(), EVP_aes_256_gcm(), nullptr, raw(key.bytes.data()), raw(nonce.data()),
                             direction));
     int length = 0;
-    const auto place_bytes = std::as_bytes(std::span(&place, 1));
-    check(EVP_CipherUpdate(context.get(), nullptr, &length, raw(place_bytes.data()),
-                           static_cast<int>(place_bytes.size())));
+    check(EVP_CipherUpdate(context.get(), nullptr, &length, raw(bound.data()), static_cast<int>(bound.size())));
     return context;
 }
 
 } // namespace
 
-Bytes seal(const SecretKey &key, const SealPlace &place, std::span<const std::byte> plain) {
+Bytes seal(const SecretKey &key, std::span<const std::byte> bound, std::span<const std::byte> plain) {
     Bytes sealed(kSealOverhead + plain.size());
     const auto nonce = std::span(sealed).first(kSealNonce);
     check(RAND_bytes(raw(nonce.data()), kSealNonce));
-    const Context context = begin(1, key, nonce, place);
+    const Context context = begin(1, key, nonce, bound);
     int length = 0;
     std::byte *cipher = sealed.data() + kSealNonce;
     check(EVP_CipherUpdate(context.get(), raw(cipher), &length, raw(plain.data()), static_cast<int>(plain.size())));
@@ -53,11 +51,11 @@ Bytes seal(const SecretKey &key, const SealPlace &place, std::span<const std::by
     return sealed;
 }
 
-bool unseal(const SecretKey &key, const SealPlace &place, std::span<const std::byte> sealed,
+bool unseal(const SecretKey &key, std::span<const std::byte> bound, std::span<const std::byte> sealed,
             std::span<std::byte> plain) {
     if (sealed.size() != plain.size() + kSealOverhead)
         return false;
-    const Context context = begin(0, key, sealed.first(kSealNonce), place);
+    const Context context = begin(0, key, sealed.first(kSealNonce), bound);
     const auto cipher = sealed.subspan(kSealNonce, plain.size());
     Bytes tag(sealed.end() - kSealTag, sealed.end());
     int length = 0;

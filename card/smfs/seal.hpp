@@ -26,12 +26,20 @@ constexpr std::size_t kSealNonce = 12;
 constexpr std::size_t kSealTag = 16;
 constexpr std::size_t kSealOverhead = kSealNonce + kSealTag;
 
-/// @return nonce, ciphertext, tag
-[[nodiscard]] Bytes seal(const SecretKey &key, const SealPlace &place, std::span<const std::byte> plain);
+/// @param bound what the content belongs to: authenticated with it, not stored. @return nonce, ciphertext, tag
+[[nodiscard]] Bytes seal(const SecretKey &key, std::span<const std::byte> bound, std::span<const std::byte> plain);
 
 /// @param plain receives the content; wiped when the piece is refused
-/// @return whether @p sealed is what seal() made for this place, key and size
-[[nodiscard]] bool unseal(const SecretKey &key, const SealPlace &place, std::span<const std::byte> sealed,
+/// @return whether @p sealed is what seal() made with the same key and @p bound, of this size
+[[nodiscard]] bool unseal(const SecretKey &key, std::span<const std::byte> bound, std::span<const std::byte> sealed,
                           std::span<std::byte> plain);
+
+[[nodiscard]] inline Bytes seal(const SecretKey &key, const SealPlace &place, std::span<const std::byte> plain) {
+    return seal(key, std::as_bytes(std::span(&place, 1)), plain);
+}
+[[nodiscard]] inline bool unseal(const SecretKey &key, const SealPlace &place, std::span<const std::byte> sealed,
+                                 std::span<std::byte> plain) {
+    return unseal(key, std::as_bytes(std::span(&place, 1)), sealed, plain);
+}
 
 } // namespace k7::card

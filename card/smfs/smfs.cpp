@@ -6,11 +6,10 @@
 #include <openssl/crypto.h>
 
 #include "card/smfs/pattern.hpp"
+#include "card/smfs/plain_block.hpp"
 
 namespace k7::card {
 namespace {
-
-using Block = std::array<std::byte, Smfs::kBlock>;
 
 void check_name(std::string_view name) {
     if (name.empty() || name.find('/') != std::string_view::npos)
@@ -35,18 +34,6 @@ std::string hex(std::uint32_t fm_id) {
     return text.data();
 }
 
-/// Whatever happens: a block's plain content does not stay on the stack.
-class WipeLater {
-  public:
-    explicit WipeLater(Block &block) : block_(block) {}
-    ~WipeLater() { OPENSSL_cleanse(block_.data(), block_.size()); }
-    WipeLater(const WipeLater &) = delete;
-    WipeLater &operator=(const WipeLater &) = delete;
-
-  private:
-    Block &block_;
-};
-
 } // namespace
 
 SmfsFileDamage::SmfsFileDamage(std::uint32_t fm_id, std::int64_t file)
@@ -63,7 +50,6 @@ void Smfs::forget() {
     nodes_.clear();
     places_.clear();
     slots_.clear();
-    used_ = 0;
     active_ = false;
 }
 
@@ -88,7 +74,6 @@ void Smfs::deactivate(const SmfsDamage &damage) {
 }
 
 void Smfs::insert(std::int64_t id, const Node &node) {
-    used_ += node.size;
     slots_.at(node.slot) = id;
     places_[{node.owner, node.parent, node.name}] = id;
     nodes_[id] = node;
@@ -172,7 +157,7 @@ void Smfs::create(const SmfsOwner &owner, std::string_view path, SmfsKind kind, 
               .slot = free_slot()};
     const std::int64_t id = vault_.take_node_number();
     std::vector<SmfsVault::Sealed> blocks;
-    static constexpr Block kZeros{};
+    static constexpr std::array<std::byte, kBlock> kZeros{};
     for (std::uint32_t position = 0; position < smfs_blocks(size); ++position) {
         blocks.push_back(vault_.seal_block({id, position}, kZeros));
         node.sum = SmfsVault::sum(node.sum, blocks.back().tag);
@@ -204,13 +189,12 @@ void Smfs::read_block(std::int64_t file, std::uint32_t position, std::span<std::
 }
 
 void Smfs::read(std::int64_t file, std::uint32_t offset, std::span<std::byte> bytes) {
-    [[maybe_unused]] const Node &node = file_at(file, offset, bytes.size());
-    Block plain;
-    const WipeLater wipe(plain);
+    static_cast<void>(file_at(file, offset, bytes.size()));
+    PlainBlock plain;
     while (!bytes.empty()) {
-        read_block(file, offset / kBlock, plain);
+        read_block(file, offset / kBlock, plain.bytes);
         const std::size_t count = std::min<std::size_t>(bytes.size(), kBlock - offset % kBlock);
-        std::copy_n(plain.begin() + offset % kBlock, count, bytes.begin());
+        std::copy_n(plain.bytes.begin() + offset % kBlock, count, bytes.begin());
         bytes = bytes.subspan(count);
         offset += static_cast<std::uint32_t>(count);
     }
@@ -219,14 +203,13 @@ void Smfs::read(std::int64_t file, std::uint32_t offset, std::span<std::byte> by
 void Smfs::write(std::int64_t file, std::uint32_t offset, std::span<const std::byte> bytes) {
     Node node = file_at(file, offset, bytes.size());
     std::vector<SmfsVault::Sealed> blocks;
-    Block plain;
-    const WipeLater wipe(plain);
+    PlainBlock plain;
     while (!bytes.empty()) {
         const std::uint32_t position = offset / kBlock;
         const std::size_t count = std::min<std::size_t>(bytes.size(), kBlock - offset % kBlock);
-        read_block(file, position, plain);
-        std::copy_n(bytes.begin(), count, plain.begin() + offset % kBlock);
-        blocks.push_back(vault_.seal_block({file, position}, plain));
+        read_block(file, position, plain.bytes);
+        std::copy_n(bytes.begin(), count, plain.bytes.begin() + offset % kBlock);
+        blocks.push_back(vault_.seal_block({file, position}, plain.bytes));
         node.sum = SmfsVault::sum(node.sum, SmfsVault::sum(vault_.tag({file, position}), blocks.back().tag));
         bytes = bytes.subspan(count);
         offset += static_cast<std::uint32_t>(count);
@@ -249,7 +232,6 @@ void Smfs::remove(const SmfsOwner &owner, std::string_view path) {
     for (std::uint32_t position = 0; position < smfs_blocks(node.size); ++position)
         removed.push_back({id, position});
     commit({}, removed, node.slot, id, nullptr);
-    used_ -= node.size;
     slots_[node.slot] = 0;
     places_.erase({node.owner, node.parent, node.name});
     nodes_.erase(id);
@@ -303,12 +285,14 @@ std::vector<SmfsName> Smfs::names(const SmfsOwner &owner, std::string_view direc
 std::uint32_t Smfs::free_bytes(const SmfsOwner &owner) const {
     if (!active_)
         throw SmfsError{K7_FM_SMFS_NOT_INITED};
+    std::uint64_t used = 0;
     std::uint64_t owned = 0;
-    for (const auto &[id, node] : nodes_)
-        if (node.owner == owner)
-            owned += node.size;
+    for (const auto &[id, node] : nodes_) {
+        used += node.size;
+        owned += node.owner == owner ? node.size : 0;
+    }
     return static_cast<std::uint32_t>(
-        std::min(capacity_ - std::min(used_, capacity_), quota_ - std::min(owned, quota_)));
+        std::min(capacity_ - std::min(used, capacity_), quota_ - std::min(owned, quota_)));
 }
 
 } // namespace k7::card

@@ -180,7 +180,6 @@ class Smfs {
     const std::uint64_t capacity_;
     const std::uint64_t quota_;
     bool active_ = false;
-    std::uint64_t used_ = 0;
     std::map<std::int64_t, Node> nodes_;
     std::map<Place, std::int64_t> places_;
     std::vector<std::int64_t> slots_; ///< of the table: the node in each, 0 for none

@@ -5,21 +5,13 @@
 #include <algorithm>
 #include <cstring>
 
+#include "card/smfs/plain_block.hpp"
 #include "card/smfs/smfs.hpp"
 
 namespace k7::card {
 namespace {
 
 constexpr std::int64_t kTable = 0; ///< node of the table's own blocks
-
-/// A block's plain content, wiped when it goes.
-struct PlainBlock {
-    std::array<std::byte, Smfs::kBlock> bytes{};
-    PlainBlock() = default;
-    PlainBlock(const PlainBlock &) = delete;
-    PlainBlock &operator=(const PlainBlock &) = delete;
-    ~PlainBlock() { OPENSSL_cleanse(bytes.data(), bytes.size()); }
-};
 
 } // namespace
 

@@ -3,8 +3,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <utility>
 
 namespace k7::card {
@@ -24,11 +22,9 @@ void check_kind(const SmfsState &state, bool has_root_key) {
 
 /// The first bytes of a keyed digest.
 template <class T>
-T keyed_digest(const SecretKey &key, std::span<const std::byte> bytes) {
-    std::array<unsigned char, EVP_MAX_MD_SIZE> digest;
-    if (!HMAC(EVP_sha256(), key.bytes.data(), static_cast<int>(key.bytes.size()),
-              reinterpret_cast<const unsigned char *>(bytes.data()), bytes.size(), digest.data(), nullptr))
-        throw Error(K7_ST_INTERNAL, "HMAC failed");
+T short_digest(const SecretKey &key, std::span<const std::byte> bytes) {
+    std::array<std::byte, SecretKey::kSize> digest;
+    keyed_digest(key, bytes, digest);
     T result;
     std::memcpy(&result, digest.data(), sizeof(result));
     return result;
@@ -101,7 +97,9 @@ std::array<std::byte, 32> SmfsVault::bind_fm(const StoredFm &fm) const {
     std::memcpy(bytes.data(), &fm.fm_id, sizeof(fm.fm_id));
     bytes.insert(bytes.end(), fm.fingerprint.begin(), fm.fingerprint.end());
     bytes.insert(bytes.end(), fm.signer.begin(), fm.signer.end());
-    return keyed_digest<std::array<std::byte, 32>>(derive_key(*root_key_, "k7 FMs of " + store_.esn()), bytes);
+    std::array<std::byte, SecretKey::kSize> binding;
+    keyed_digest(derive_key(*root_key_, "k7 FMs of " + store_.esn()), bytes, binding);
+    return binding;
 }
 
 SmfsVault::Facts SmfsVault::facts() const {
@@ -116,31 +114,32 @@ void SmfsVault::publish() {
     facts_.counter = root_.counter;
 }
 
-SecretKey SmfsVault::core_key() const {
-    const std::optional<SmfsState> state = store_.smfs_state();
+SmfsState SmfsVault::stored_state() const {
+    std::optional<SmfsState> state = store_.smfs_state();
     if (!state)
         throw StoreError("the store has lost the SMFS");
-    return derive_key(key_of(*state), "core");
+    return std::move(*state);
+}
+
+SecretKey SmfsVault::core_key() const {
+    return derive_key(key_of(stored_state()), "core");
 }
 
 // ---- Opening --------------------------------------------------------------------------------------------------------
 
 void SmfsVault::open() {
     close();
-    const std::optional<SmfsState> state = store_.smfs_state();
-    if (!state)
-        throw StoreError("the store has lost the SMFS");
+    const SmfsState state = stored_state();
     {
-        const SecretKey key = key_of(*state);
+        const SecretKey key = key_of(state);
         seal_key_ = derive_key(key, "seal");
         place_key_ = derive_key(key, "place");
         tag_key_ = derive_key(key, "tag");
         object_key_ = derive_key(key, "object");
     }
-    generation_ = state->generation;
+    generation_ = state.generation;
     Root root;
-    if (!unseal(seal_key_, {0, generation_, SealPlace::kRoot}, state->root,
-                std::as_writable_bytes(std::span(&root, 1))))
+    if (!unseal(seal_key_, {0, generation_, SealPlace::kRoot}, state.root, std::as_writable_bytes(std::span(&root, 1))))
         throw SmfsDamage("the root of the SMFS is damaged");
     root_ = root;
     check_counter();
@@ -193,7 +192,7 @@ void SmfsVault::count(std::uint64_t value) {
 // Numbers that show neither whose block it is nor which one of it.
 std::int64_t SmfsVault::id_of(const Place &place) const {
     const SealPlace full = seal_place(place);
-    return keyed_digest<std::int64_t>(place_key_, std::as_bytes(std::span(&full, 1))) & INT64_MAX;
+    return short_digest<std::int64_t>(place_key_, std::as_bytes(std::span(&full, 1))) & INT64_MAX;
 }
 
 SmfsVault::Tag SmfsVault::tag_of(std::int64_t id, std::span<const std::byte> sealed) const {
@@ -203,7 +202,7 @@ SmfsVault::Tag SmfsVault::tag_of(std::int64_t id, std::span<const std::byte> sea
     std::memcpy(bytes.data(), &id, sizeof(id));
     std::ranges::copy(sealed.first(kSealNonce), bytes.begin() + sizeof(id));
     std::ranges::copy(sealed.last(kSealTag), bytes.begin() + sizeof(id) + kSealNonce);
-    return keyed_digest<Tag>(tag_key_, bytes);
+    return short_digest<Tag>(tag_key_, bytes);
 }
 
 SmfsVault::Tag SmfsVault::tag(const Place &place) const {

@@ -128,6 +128,8 @@ class SmfsVault {
     void take_root_key(const VaultOptions &options, bool is_new);
     /// @throws Error when the root key does not fit
     [[nodiscard]] SecretKey key_of(const SmfsState &state) const;
+    /// @throws StoreError when there is none
+    [[nodiscard]] SmfsState stored_state() const;
     [[nodiscard]] SmfsState fresh_state(std::uint32_t generation, const Root &root) const;
     [[nodiscard]] std::int64_t id_of(const Place &place) const;
     [[nodiscard]] Tag tag_of(std::int64_t id, std::span<const std::byte> sealed) const;

@@ -7,7 +7,8 @@
 #include <fcntl.h>
 #include <openssl/crypto.h>
 #include <sqlite3.h>
-#include <unistd.h>
+
+#include "card/file_descriptor.hpp"
 
 namespace k7::card {
 namespace {
@@ -57,10 +58,9 @@ bool wipe_memory_of_sqlite() {
 // The store holds a key, so nobody else may read the file, from its first moment on. SQLite gives its journal the same
 // mode.
 void create_private(const std::string &path) {
-    const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600);
-    if (file < 0)
+    const FileDescriptor file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600));
+    if (!file.is_open())
         throw StoreError("store " + path + " cannot be opened: " + std::strerror(errno));
-    ::close(file);
 }
 
 } // namespace

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "tests/unit/crash_vfs.hpp"
+#include "tests/unit/aftermath_crash_vfs.hpp"
 
 #include <atomic>
 #include <csignal>

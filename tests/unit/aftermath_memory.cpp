@@ -77,12 +77,6 @@ class Memory {
 
 class CardSmfsMemory : public SmfsTest {
   protected:
-#ifdef __SANITIZE_ADDRESS__
-    // Its shadow is terabytes of writable memory, and it keeps what was freed. `tests/check card-memory` runs these.
-    void SetUp() override {
-        GTEST_SKIP() << "AddressSanitizer keeps copies of its own";
-    }
-#endif
     /// The SMFS's key, read from the store by a process of its own, inverted.
     Inverted key_of_store() {
         int ends[2];
