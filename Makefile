@@ -18,7 +18,7 @@ VERSION := 0.1.0
 ifeq ($(SAN),1)
 O := build/san
 SAN_FLAGS := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
-OPT := -O1
+OPT := -O1 -g1
 else
 O := build
 SAN_FLAGS :=
@@ -29,9 +29,9 @@ CC := gcc
 CXX := g++
 WARNINGS := -Wall -Wextra -Werror -Wshadow -Wnon-virtual-dtor -Wcast-qual -Wformat=2 -Wundef
 CPPFLAGS := -I. -Iinclude -Iinclude/uapi -DK7HSM_VERSION='"$(VERSION)"'
-CXXFLAGS := -std=c++20 $(OPT) -g -fPIC -fvisibility=hidden -D_FORTIFY_SOURCE=2 -fstack-protector-strong $(SAN_FLAGS) \
+CXXFLAGS := -std=c++20 -g $(OPT) -fPIC -fvisibility=hidden -D_FORTIFY_SOURCE=2 -fstack-protector-strong $(SAN_FLAGS) \
 	$(WARNINGS) $(CPPFLAGS)
-CFLAGS := -std=c11 $(OPT) -g -fPIC -fvisibility=hidden $(SAN_FLAGS) $(filter-out -Wnon-virtual-dtor,$(WARNINGS)) $(CPPFLAGS)
+CFLAGS := -std=c11 -g $(OPT) -fPIC -fvisibility=hidden $(SAN_FLAGS) $(filter-out -Wnon-virtual-dtor,$(WARNINGS)) $(CPPFLAGS)
 LDFLAGS := $(SAN_FLAGS) -Wl,-z,relro,-z,now -Wl,--as-needed
 ifeq ($(SAN),1)
 # With sanitizers GCC takes members of a std::variant for uninitialized that are not there.

@@ -5,6 +5,9 @@
 #include <iostream>
 #include <vector>
 
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
 #include "hsm/card.hpp"
 #include "hsm/fm_image.hpp"
 #include "utils/common/audit.hpp"

@@ -7,6 +7,9 @@
 #include <iostream>
 #include <optional>
 
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
 #include "hsm/card.hpp"
 #include "hsm/enumerate.hpp"
 #include "utils/common/enquiry_text.hpp"

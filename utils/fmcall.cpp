@@ -4,6 +4,9 @@
 #include <chrono>
 #include <iostream>
 
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
 #include "hsm/card.hpp"
 #include "utils/common/files.hpp"
 #include "utils/common/payload.hpp"

@@ -2,6 +2,9 @@
 //
 // fmrecover: the last resort for a card that an FM keeps halting. Erases all FMs, or the SMFS, or both, through the
 // boot loader, restarts the card and says "verified" only after it has looked.
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
 #include "hsm/card.hpp"
 #include "utils/common/audit.hpp"
 #include "utils/common/confirm.hpp"

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // fmsdk: what an FM developer types between two edits. Each subcommand is a file of utils/fmsdk/.
+#include <CLI/CLI.hpp>
+
 #include "utils/fmsdk/subcommand.hpp"
 
 namespace {

@@ -4,6 +4,9 @@
 #include <chrono>
 #include <map>
 
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
 #include "hsm/card.hpp"
 #include "utils/common/audit.hpp"
 #include "utils/common/describe.hpp"

@@ -7,6 +7,9 @@
 #include <filesystem>
 #include <map>
 
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
 #include "hsm/fm_image.hpp"
 #include "utils/common/confirm.hpp"
 #include "utils/common/describe.hpp"

@@ -5,6 +5,8 @@
 #include <cstdio>
 #include <ctime>
 
+#include <nlohmann/json.hpp>
+
 namespace k7::tool {
 
 std::string time_text(std::uint64_t seconds) {

@@ -4,6 +4,8 @@
 #include <array>
 #include <cstdio>
 
+#include <nlohmann/json.hpp>
+
 #include "hsm/version.hpp"
 #include "utils/common/describe.hpp"
 

@@ -5,6 +5,8 @@
 #include <cstring>
 #include <sstream>
 
+#include <nlohmann/json.hpp>
+
 #include "hsm/fm_image.hpp"
 #include "k7/fault_report.h"
 #include "utils/common/describe.hpp"

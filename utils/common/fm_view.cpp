@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <iterator>
 
+#include <nlohmann/json.hpp>
+
 #include "hsm/error.hpp"
 #include "utils/common/describe.hpp"
 

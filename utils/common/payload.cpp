@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <iostream>
 
+#include <nlohmann/json.hpp>
 #include <unistd.h>
 
 namespace k7::tool {

@@ -7,6 +7,9 @@
 #include <iostream>
 #include <new>
 
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
 #include "hsm/enumerate.hpp"
 #include "hsm/version.hpp"
 
@@ -34,21 +37,24 @@ std::string one_line(std::string text) {
 
 } // namespace
 
-Tool::Tool(const std::string &name, const std::string &description) : name_(name), app_(description, name) {
-    app_.set_version_flag("--version", version_text(name));
-    app_.set_help_flag("-h,--help", "Show this help and end");
-    app_.add_flag("--json", json_, "Write the result, or the error, as JSON to standard output");
-    app_.add_flag("-q,--quiet", quiet_, "Say nothing but results and errors");
-    app_.add_flag("-v,--verbose", verbose_, "Say more");
-    app_.fallthrough(); // common options may follow a subcommand
-    app_.footer("Exit codes: 0 done, 1 failed, 2 usage, 3 no such card or object, 4 card not operational, "
-                "5 no permission, 6 refused or not confirmed.");
+Tool::Tool(const std::string &name, const std::string &description)
+    : name_(name), app_(std::make_unique<CLI::App>(description, name)) {
+    app_->set_version_flag("--version", version_text(name));
+    app_->set_help_flag("-h,--help", "Show this help and end");
+    app_->add_flag("--json", json_, "Write the result, or the error, as JSON to standard output");
+    app_->add_flag("-q,--quiet", quiet_, "Say nothing but results and errors");
+    app_->add_flag("-v,--verbose", verbose_, "Say more");
+    app_->fallthrough(); // common options may follow a subcommand
+    app_->footer("Exit codes: 0 done, 1 failed, 2 usage, 3 no such card or object, 4 card not operational, "
+                 "5 no permission, 6 refused or not confirmed.");
 }
+
+Tool::~Tool() = default;
 
 int Tool::run(int argc, char **argv, const std::function<int()> &work) {
     std::signal(SIGPIPE, SIG_IGN); // a closed pipe is a write error, not a sudden end in the middle of an erase
     try {
-        app_.parse(argc, argv);
+        app_->parse(argc, argv);
         const int code = work();
         std::cout.flush();
         if (!std::cout)
@@ -68,7 +74,7 @@ int Tool::run(int argc, char **argv, const std::function<int()> &work) {
 
 int Tool::usage_error(const CLI::ParseError &error) const {
     if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::Success)) {
-        app_.exit(error); // --help and --version print to stdout
+        app_->exit(error); // --help and --version print to stdout
         return kExitDone;
     }
     return report({hsm::ErrorKind::usage, one_line(error.what()), "see `" + name_ + " --help`"});

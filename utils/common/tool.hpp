@@ -1,15 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // What all tools have in common: options, exit codes, where output goes.
+//
+// CLI11 and the JSON library take seconds to compile: only who declares options or makes JSON includes them.
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <string>
 
-#include <CLI/CLI.hpp>
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 
 #include "hsm/error.hpp"
+
+namespace CLI {
+class App;
+class ParseError;
+} // namespace CLI
 
 namespace k7::tool {
 
@@ -29,9 +36,12 @@ constexpr int kExitNotOperational = static_cast<int>(hsm::ErrorKind::not_operati
 class Tool {
   public:
     Tool(const std::string &name, const std::string &description);
+    ~Tool();
+    Tool(const Tool &) = delete;
+    Tool &operator=(const Tool &) = delete;
 
     [[nodiscard]] const std::string &name() const noexcept { return name_; }
-    CLI::App &app() noexcept { return app_; }
+    CLI::App &app() noexcept { return *app_; }
 
     /// Parse the command line, do the work, turn errors into a message and an exit code.
     int run(int argc, char **argv, const std::function<int()> &work);
@@ -54,7 +64,7 @@ class Tool {
     int usage_error(const CLI::ParseError &error) const;
 
     std::string name_;
-    CLI::App app_;
+    std::unique_ptr<CLI::App> app_;
     bool json_ = false;
     bool quiet_ = false;
     bool verbose_ = false;

@@ -6,6 +6,8 @@
 #include <cstdlib>
 #include <cstring>
 
+#include <CLI/CLI.hpp>
+
 #include "utils/common/files.hpp"
 #include "utils/common/payload.hpp"
 

@@ -6,6 +6,7 @@
 #include <csignal>
 #include <cstring>
 
+#include <CLI/CLI.hpp>
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>

@@ -6,6 +6,9 @@
 #include <filesystem>
 #include <map>
 
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
 #include "hsm/types.hpp"
 #include "k7/fm_abi.h"
 #include "utils/common/files.hpp"

@@ -4,6 +4,9 @@
 #include <cstdio>
 #include <iostream>
 
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
 #include "hsm/symbols.hpp"
 #include "utils/common/files.hpp"
 #include "utils/common/fm_profile.hpp"

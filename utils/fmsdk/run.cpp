@@ -5,6 +5,9 @@
 #include <chrono>
 #include <iostream>
 
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
 #include "utils/common/fault_text.hpp"
 #include "utils/common/payload.hpp"
 #include "utils/fmsdk/calls.hpp"
