@@ -5,7 +5,6 @@
 #include <iostream>
 #include <vector>
 
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include "hsm/card.hpp"
@@ -23,6 +22,7 @@
 namespace {
 
 using k7::tool::card_text;
+using k7::tool::CommandLine;
 using k7::tool::Json;
 using k7::tool::to_json;
 using k7::tool::Tool;
@@ -218,44 +218,40 @@ struct Command {
     const char *letter;
     const char *description;
     int (*function)(const Context &context);
-    void (*declare)(CLI::App &app, Options &options);
+    void (*declare)(CommandLine &line, Options &options);
 };
 
-void declare_nothing(CLI::App & /*app*/, Options & /*options*/) {}
+void declare_nothing(CommandLine & /*line*/, Options & /*options*/) {}
 
-void declare_load(CLI::App &app, Options &options) {
-    app.add_option("-f,--file,--fm-file", options.image, "FM image made by mkfm")->required()->type_name("FM");
-    CLI::Option *const certificate = app.add_option("-c,--cert,--fm-cert-file", options.certificate,
-                                                    "Certificate of its signer, PEM or DER; the card stores it");
-    certificate->type_name("FILE");
-    app.add_option("-l,--label", options.label,
-                   "Without -c: label of a certificate that the card has stored. With -c: label to store it under")
-        ->type_name("LABEL");
-    app.add_flag("--allow-downgrade", options.allow_downgrade, "Replace an FM of a higher version, too");
+void declare_load(CommandLine &line, Options &options) {
+    line.add("-f,--file,--fm-file", options.image, "FM image made by mkfm", "FM").required();
+    line.add("-c,--cert,--fm-cert-file", options.certificate,
+             "Certificate of its signer, PEM or DER; the card stores it", "FILE");
+    line.add("-l,--label", options.label,
+             "Without -c: label of a certificate that the card has stored. With -c: label to store it under", "LABEL");
+    line.add_flag("--allow-downgrade", options.allow_downgrade, "Replace an FM of a higher version, too");
 }
 
-void declare_show(CLI::App &app, Options &options) {
-    app.add_option("ID", options.fm, "FM ID in hexadecimal")->required()->type_name("");
+void declare_show(CommandLine &line, Options &options) {
+    line.add("ID", options.fm, "FM ID in hexadecimal").required();
 }
 
-void declare_log(CLI::App &app, Options &options) {
-    app.add_option("--fm", options.fm, "Only the lines of the FM with this ID")->type_name("ID");
+void declare_log(CommandLine &line, Options &options) {
+    line.add("--fm", options.fm, "Only the lines of the FM with this ID", "ID");
 }
 
-void declare_delete(CLI::App &app, Options &options) {
-    app.add_option("ID", options.fm, "FM ID in hexadecimal")->required()->type_name("");
-    k7::tool::add_yes_option(app, options.yes);
+void declare_delete(CommandLine &line, Options &options) {
+    line.add("ID", options.fm, "FM ID in hexadecimal").required();
+    line.add_yes_option(options.yes);
 }
 
-void declare_faults(CLI::App &app, Options &options) {
-    app.add_option("--elf", options.elf,
-                   "ELF file or image of the FM, for its symbols (default: the copy kept by load)")
-        ->type_name("FILE");
-    app.add_option("--core", options.core,
-                   "Save the FM's memory and registers as a core file for gdb-multiarch (mode 0600: may hold secrets)")
-        ->type_name("FILE");
-    app.add_option("--sequence", options.sequence, "Number of an older fault report (default: the last)")
-        ->type_name("N");
+void declare_faults(CommandLine &line, Options &options) {
+    line.add("--elf", options.elf, "ELF file or image of the FM, for its symbols (default: the copy kept by load)",
+             "FILE");
+    line.add("--core", options.core,
+             "Save the FM's memory and registers as a core file for gdb-multiarch (mode 0600: may hold secrets)",
+             "FILE");
+    line.add("--sequence", options.sequence, "Number of an older fault report (default: the last)", "N");
 }
 
 constexpr Command kCommands[] = {
@@ -269,20 +265,18 @@ constexpr Command kCommands[] = {
 };
 
 void declare(Tool &tool, Options &options) {
-    CLI::App &app = tool.app();
-    k7::tool::add_card_option(app, options.card);
+    CommandLine &line = tool.command_line();
+    line.add_card_option(options.card);
     for (const Command &command : kCommands) {
-        CLI::App *const subcommand = app.add_subcommand(command.name, command.description);
-        if (command.letter[0] != '\0')
-            subcommand->alias(command.letter);
-        command.declare(*subcommand, options);
+        CommandLine subcommand = line.add_subcommand(command.name, command.description, command.letter);
+        command.declare(subcommand, options);
     }
-    app.require_subcommand(1);
+    line.require_subcommands(1, 1);
 }
 
 int work(Tool &tool, const Options &options) {
     for (const Command &command : kCommands) {
-        if (!tool.app().got_subcommand(command.name))
+        if (!tool.command_line().has(command.name))
             continue;
         hsm::Card card = hsm::Card::open(k7::tool::chosen_card(options.card));
         return command.function({tool, options, card});

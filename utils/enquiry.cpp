@@ -7,7 +7,6 @@
 #include <iostream>
 #include <optional>
 
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include "hsm/card.hpp"
@@ -18,6 +17,7 @@
 
 namespace {
 
+using k7::tool::CommandLine;
 using k7::tool::Json;
 using k7::tool::ModuleView;
 using k7::tool::Tool;
@@ -32,16 +32,12 @@ struct Options {
 };
 
 void declare(Tool &tool, Options &options) {
-    CLI::App &app = tool.app();
-    app.add_option("-d,--card", options.card, "Only this card: node, ESN, PCI address, or sim:STOREFILE")
-        ->type_name("CARD");
-    app.add_option("-m,--module", options.module, "Only this module; /dev/k7pf0 is module 1; 0: only the Server block")
-        ->type_name("N");
-    app.add_option("--timeout", options.timeout_s, "Longest wait for all cards together, in seconds")
-        ->capture_default_str()
-        ->check(CLI::Range(0.1, 600.0))
-        ->type_name("S");
-    app.add_flag("--check", options.check, "Exit with 4 when a module that is shown is not operational and healthy");
+    CommandLine &line = tool.command_line();
+    line.add("-d,--card", options.card, "Only this card: node, ESN, PCI address, or sim:STOREFILE", "CARD");
+    line.add("-m,--module", options.module, "Only this module; /dev/k7pf0 is module 1; 0: only the Server block", "N");
+    line.add("--timeout", options.timeout_s, "Longest wait for all cards together, in seconds", "S", {0.1, 600.0})
+        .shows_default();
+    line.add_flag("--check", options.check, "Exit with 4 when a module that is shown is not operational and healthy");
 }
 
 /// An in-process card has no place in sysfs: it is module 1 of a host with one card.

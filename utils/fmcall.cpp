@@ -4,7 +4,6 @@
 #include <chrono>
 #include <iostream>
 
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include "hsm/card.hpp"
@@ -14,7 +13,9 @@
 
 namespace {
 
+using k7::tool::CommandLine;
 using k7::tool::Json;
+using k7::tool::Option;
 using k7::tool::Tool;
 
 constexpr mode_t kReplyMode = 0600; // a reply may be secret
@@ -30,22 +31,18 @@ struct Options {
 };
 
 void declare(Tool &tool, Options &options) {
-    CLI::App &app = tool.app();
-    k7::tool::add_card_option(app, options.card);
-    app.add_option("ID", options.fm, "FM ID in hexadecimal, as `ctfm list` shows it")->required()->type_name("");
-    CLI::Option *const text = app.add_option(
+    CommandLine &line = tool.command_line();
+    line.add_card_option(options.card);
+    line.add("ID", options.fm, "FM ID in hexadecimal, as `ctfm list` shows it").required();
+    const Option text = line.add(
         "REQUEST,--text", options.text,
         "Request as text; - reads it from standard input. Others can see a text in the process list: not for secrets");
-    text->type_name("");
-    app.add_option("--in", options.in, "File with the request; - is standard input. The way for secrets")
-        ->type_name("FILE")
-        ->excludes(text);
-    app.add_option("--out", options.out, "Save the reply as it is to FILE (mode 0600); - is standard output")
-        ->type_name("FILE");
-    app.add_flag("--hex", options.hex, "Print the reply in hexadecimal; without it only what is no text is");
-    app.add_option("--timeout", options.timeout_s, "Longest wait for the reply, in seconds (default: the driver's)")
-        ->check(CLI::Range(1u, 600u))
-        ->type_name("S");
+    line.add("--in", options.in, "File with the request; - is standard input. The way for secrets", "FILE")
+        .excludes(text);
+    line.add("--out", options.out, "Save the reply as it is to FILE (mode 0600); - is standard output", "FILE");
+    line.add_flag("--hex", options.hex, "Print the reply in hexadecimal; without it only what is no text is");
+    line.add("--timeout", options.timeout_s, "Longest wait for the reply, in seconds (default: the driver's)", "S",
+             {1, 600});
 }
 
 hsm::SecureBytes read_request(const Options &options) {

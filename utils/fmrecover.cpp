@@ -2,7 +2,6 @@
 //
 // fmrecover: the last resort for a card that an FM keeps halting. Erases all FMs, or the SMFS, or both, through the
 // boot loader, restarts the card and says "verified" only after it has looked.
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include "hsm/card.hpp"
@@ -16,6 +15,7 @@
 namespace {
 
 using k7::tool::card_text;
+using k7::tool::CommandLine;
 using k7::tool::Json;
 using k7::tool::to_json;
 using k7::tool::Tool;
@@ -29,12 +29,12 @@ struct Options {
 };
 
 void declare(Tool &tool, Options &options) {
-    CLI::App &app = tool.app();
-    k7::tool::add_card_argument(app, options.card);
-    app.add_flag("--fm", options.fm, "Erase all FMs. The SMFS stays");
-    app.add_flag("--smfs", options.smfs, "Erase the SMFS with all keys and objects in it. FMs stay");
-    k7::tool::add_yes_option(app, options.yes);
-    app.add_flag("--dry-run", options.dry_run, "Show the card and what would be lost, and change nothing");
+    CommandLine &line = tool.command_line();
+    line.add_card_argument(options.card);
+    line.add_flag("--fm", options.fm, "Erase all FMs. The SMFS stays");
+    line.add_flag("--smfs", options.smfs, "Erase the SMFS with all keys and objects in it. FMs stay");
+    line.add_yes_option(options.yes);
+    line.add_flag("--dry-run", options.dry_run, "Show the card and what would be lost, and change nothing");
 }
 
 std::string counted(std::uint64_t count, const std::string &one, const std::string &many = {}) {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // fmsdk: what an FM developer types between two edits. Each subcommand is a file of utils/fmsdk/.
-#include <CLI/CLI.hpp>
 
 #include "utils/fmsdk/subcommand.hpp"
 
@@ -17,12 +16,14 @@ constexpr const Subcommand *kSubcommands[] = {&kNew, &kRun, &kGdb, &kGdbServer, 
 int main(int argc, char **argv) {
     k7::tool::Tool tool("fmsdk", "Begin FMs; run, debug and profile them on a card in this process.");
     Options options;
-    for (const Subcommand *subcommand : kSubcommands)
-        subcommand->declare(*tool.app().add_subcommand(subcommand->name, subcommand->description), options);
-    tool.app().require_subcommand(1);
+    for (const Subcommand *subcommand : kSubcommands) {
+        k7::tool::CommandLine line = tool.command_line().add_subcommand(subcommand->name, subcommand->description);
+        subcommand->declare(line, options);
+    }
+    tool.command_line().require_subcommands(1, 1);
     return tool.run(argc, argv, [&] {
         for (const Subcommand *subcommand : kSubcommands)
-            if (tool.app().got_subcommand(subcommand->name))
+            if (tool.command_line().has(subcommand->name))
                 return subcommand->work(tool, options);
         throw hsm::Error(hsm::ErrorKind::usage, "no subcommand given");
     });

@@ -4,7 +4,6 @@
 #include <chrono>
 #include <map>
 
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include "hsm/card.hpp"
@@ -15,6 +14,7 @@
 
 namespace {
 
+using k7::tool::CommandLine;
 using k7::tool::Json;
 using k7::tool::to_json;
 using k7::tool::Tool;
@@ -35,21 +35,16 @@ const std::map<std::string, hsm::BootMode> kModes = {{"operational", hsm::BootMo
                                                      {"boot-loader", hsm::BootMode::boot_loader}};
 
 void declare(Tool &tool, Options &options) {
-    CLI::App &app = tool.app();
-    k7::tool::add_card_argument(app, options.card);
-    app.add_option("--kind", options.kind,
-                   "What is reset: firmware (default), card, function (PCIe FLR) or bus (secondary bus reset)")
-        ->transform(CLI::CheckedTransformer(kKinds))
-        ->type_name("KIND")
-        ->option_text("KIND");
-    app.add_option("--mode", options.mode,
-                   "What it starts in: operational (default), maintenance (no FM runs) or boot-loader (no firmware)")
-        ->transform(CLI::CheckedTransformer(kModes))
-        ->type_name("MODE")
-        ->option_text("MODE");
-    app.add_option("--timeout", options.timeout_s, "Longest wait for the card, in seconds (default: the driver's)")
-        ->check(CLI::Range(1u, 600u))
-        ->type_name("S");
+    CommandLine &line = tool.command_line();
+    line.add_card_argument(options.card);
+    line.add("--kind", options.kind,
+             "What is reset: firmware (default), card, function (PCIe FLR) or bus (secondary bus reset)", "KIND",
+             kKinds);
+    line.add("--mode", options.mode,
+             "What it starts in: operational (default), maintenance (no FM runs) or boot-loader (no firmware)", "MODE",
+             kModes);
+    line.add("--timeout", options.timeout_s, "Longest wait for the card, in seconds (default: the driver's)", "S",
+             {1, 600});
 }
 
 hsm::CardState wanted_state(hsm::BootMode mode) {

@@ -7,7 +7,6 @@
 #include <filesystem>
 #include <map>
 
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include "hsm/fm_image.hpp"
@@ -18,6 +17,7 @@
 
 namespace {
 
+using k7::tool::CommandLine;
 using k7::tool::Json;
 using k7::tool::Tool;
 
@@ -45,46 +45,40 @@ struct Options {
     std::string file; ///< of show and verify
 };
 
-void add_key_options(CLI::App &app, Options &options) {
-    app.add_option("-k,--key", options.key,
-                   "Private key: a file in PEM, which may be encrypted, or the URI of one that stays where it is, "
-                   "like pkcs11:token=T;object=O")
-        ->type_name("KEY");
-    app.add_option("--provider", options.provider, "OpenSSL provider to load for a URI (default for pkcs11: pkcs11)")
-        ->type_name("NAME");
-    app.add_option("-c,--cert", options.certificate, "Certificate of the key, PEM or DER")->type_name("FILE");
-    app.add_option("--password-file", options.password_file,
-                   "File with the key's password or the token's PIN in its first line (default: ask on the terminal)")
-        ->type_name("FILE");
+void add_key_options(CommandLine &line, Options &options) {
+    line.add("-k,--key", options.key,
+             "Private key: a file in PEM, which may be encrypted, or the URI of one that stays where it is, "
+             "like pkcs11:token=T;object=O",
+             "KEY");
+    line.add("--provider", options.provider, "OpenSSL provider to load for a URI (default for pkcs11: pkcs11)", "NAME");
+    line.add("-c,--cert", options.certificate, "Certificate of the key, PEM or DER", "FILE");
+    line.add("--password-file", options.password_file,
+             "File with the key's password or the token's PIN in its first line (default: ask on the terminal)",
+             "FILE");
 }
 
-void declare_cert(CLI::App &app, Options &options) {
-    CLI::App *const cert = app.add_subcommand(
+void declare_cert(CommandLine &line, Options &options) {
+    CommandLine cert = line.add_subcommand(
         "cert", "Make a signing key and its self-signed certificate; the latter only, if KEY is a URI");
-    add_key_options(*cert, options);
-    cert->add_option("--type", options.type, "rsa2048, rsa3072 (default), rsa4096, ec-p256 or ec-p384")
-        ->transform(CLI::CheckedTransformer(kKeyTypes))
-        ->type_name("TYPE")
-        ->option_text("TYPE");
-    cert->add_option("--name", options.name, "Common name, also the label that cards give it")->capture_default_str();
-    cert->add_option("--days", options.days, "Days of validity")->capture_default_str()->check(CLI::Range(1u, 36500u));
-    k7::tool::add_yes_option(*cert, options.yes);
+    add_key_options(cert, options);
+    cert.add("--type", options.type, "rsa2048, rsa3072 (default), rsa4096, ec-p256 or ec-p384", "TYPE", kKeyTypes);
+    cert.add("--name", options.name, "Common name, also the label that cards give it", "TEXT").shows_default();
+    cert.add("--days", options.days, "Days of validity", "N", {1, 36500}).shows_default();
+    cert.add_yes_option(options.yes);
 }
 
 void declare(Tool &tool, Options &options) {
-    CLI::App &app = tool.app();
-    app.add_option("-f,--file", options.elf, "ELF file of the FM")->type_name("ELF");
-    app.add_option("-o,--out", options.image, "FM image to write")->type_name("FM");
-    add_key_options(app, options);
-    declare_cert(app, options);
-    CLI::App *const show = app.add_subcommand("show", "Show what is in an image, without checking its signature");
-    show->add_option("FILE", options.file, "FM image")->required()->type_name("");
-    CLI::App *const verify = app.add_subcommand("verify", "Check an image and its signature, as a card does");
-    verify->add_option("FILE", options.file, "FM image")->required()->type_name("");
-    verify->add_option("-c,--cert", options.certificate, "Certificate of the signer, PEM or DER")
-        ->required()
-        ->type_name("FILE");
-    app.require_subcommand(0, 1);
+    CommandLine &line = tool.command_line();
+    line.add("-f,--file", options.elf, "ELF file of the FM", "ELF");
+    line.add("-o,--out", options.image, "FM image to write", "FM");
+    add_key_options(line, options);
+    declare_cert(line, options);
+    CommandLine show = line.add_subcommand("show", "Show what is in an image, without checking its signature");
+    show.add("FILE", options.file, "FM image").required();
+    CommandLine verify = line.add_subcommand("verify", "Check an image and its signature, as a card does");
+    verify.add("FILE", options.file, "FM image").required();
+    verify.add("-c,--cert", options.certificate, "Certificate of the signer, PEM or DER", "FILE").required();
+    line.require_subcommands(0, 1);
 }
 
 std::string header_text(const hsm::FmHeader &header) {
@@ -243,11 +237,11 @@ int verify(const Tool &tool, const Options &options) {
 }
 
 int work(Tool &tool, const Options &options) {
-    if (tool.app().got_subcommand("cert"))
+    if (tool.command_line().has("cert"))
         return make_certificate(tool, options);
-    if (tool.app().got_subcommand("show"))
+    if (tool.command_line().has("show"))
         return show(tool, options);
-    if (tool.app().got_subcommand("verify"))
+    if (tool.command_line().has("verify"))
         return verify(tool, options);
     return sign(tool, options);
 }

@@ -38,7 +38,7 @@ std::string one_line(std::string text) {
 } // namespace
 
 Tool::Tool(const std::string &name, const std::string &description)
-    : name_(name), app_(std::make_unique<CLI::App>(description, name)) {
+    : name_(name), app_(std::make_unique<CLI::App>(description, name)), line_(app_.get()) {
     app_->set_version_flag("--version", version_text(name));
     app_->set_help_flag("-h,--help", "Show this help and end");
     app_->add_flag("--json", json_, "Write the result, or the error, as JSON to standard output");
@@ -117,22 +117,6 @@ void Tool::result(const Json &value) const {
     whole.update(value);
     // Text from files and cards may be no UTF-8; output always is.
     std::cout << whole.dump(2, ' ', false, Json::error_handler_t::replace) << '\n';
-}
-
-void add_card_option(CLI::App &app, std::string &card) {
-    app.add_option("-d,--card", card,
-                   "Card: node (/dev/k7pf0), ESN, PCI address, or sim:STOREFILE. Default: the only card of this host")
-        ->type_name("CARD");
-}
-
-void add_card_argument(CLI::App &app, std::string &card) {
-    app.add_option("CARD", card, "Card: node (/dev/k7pf0), ESN, PCI address, or sim:STOREFILE")
-        ->required()
-        ->type_name("");
-}
-
-void add_yes_option(CLI::App &app, bool &yes) {
-    app.add_flag("-f,--yes,--force", yes, "Do not ask for confirmation");
 }
 
 std::string chosen_card(const std::string &card) {

@@ -2,7 +2,7 @@
 //
 // What all tools have in common: options, exit codes, where output goes.
 //
-// CLI11 and the JSON library take seconds to compile: only who declares options or makes JSON includes them.
+// The JSON library takes seconds to compile: only who makes JSON includes it.
 #pragma once
 
 #include <functional>
@@ -12,9 +12,9 @@
 #include <nlohmann/json_fwd.hpp>
 
 #include "hsm/error.hpp"
+#include "utils/common/command_line.hpp"
 
 namespace CLI {
-class App;
 class ParseError;
 } // namespace CLI
 
@@ -41,7 +41,7 @@ class Tool {
     Tool &operator=(const Tool &) = delete;
 
     [[nodiscard]] const std::string &name() const noexcept { return name_; }
-    CLI::App &app() noexcept { return *app_; }
+    [[nodiscard]] CommandLine &command_line() noexcept { return line_; }
 
     /// Parse the command line, do the work, turn errors into a message and an exit code.
     int run(int argc, char **argv, const std::function<int()> &work);
@@ -64,18 +64,12 @@ class Tool {
     int usage_error(const CLI::ParseError &error) const;
 
     std::string name_;
-    std::unique_ptr<CLI::App> app_;
+    const std::unique_ptr<CLI::App> app_;
+    CommandLine line_;
     bool json_ = false;
     bool quiet_ = false;
     bool verbose_ = false;
 };
-
-/// Add --card CARD with the text that all tools share.
-void add_card_option(CLI::App &app, std::string &card);
-/// Add the mandatory argument CARD of tools that erase or reset.
-void add_card_argument(CLI::App &app, std::string &card);
-/// Add --yes and its synonyms --force and -f.
-void add_yes_option(CLI::App &app, bool &yes);
 
 /// @p card, or the only card of this host when it is empty. @throws hsm::Error
 std::string chosen_card(const std::string &card);

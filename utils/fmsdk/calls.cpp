@@ -6,33 +6,16 @@
 #include <cstdlib>
 #include <cstring>
 
-#include <CLI/CLI.hpp>
-
 #include "utils/common/files.hpp"
 #include "utils/common/payload.hpp"
 
 namespace k7::fmsdk {
-namespace {
 
-/// An option that may be repeated, once for each value; without extra arguments "[1,2]" is a text and no list.
-void declare_request(CLI::App &app, const char *name, std::vector<std::string> &to, const char *description,
-                     const char *type) {
-    app.add_option(name, to, description)
-        ->type_name(type)
-        ->expected(1)
-        ->allow_extra_args(false)
-        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-}
-
-} // namespace
-
-void declare_calls(CLI::App &app, Options &options) {
-    app.add_option("FM", options.fm, "ELF file, or image made by mkfm; its signature is not looked at")
-        ->required()
-        ->type_name("");
-    declare_request(app, "--text", options.texts, "Request as text; may be repeated", "T");
-    declare_request(app, "--hex", options.hexes, "Request in hexadecimal; may be repeated", "H");
-    declare_request(app, "--file", options.files, "File with a request, the way for secrets; may be repeated", "FILE");
+void declare_calls(tool::CommandLine &line, Options &options) {
+    line.add("FM", options.fm, "ELF file, or image made by mkfm; its signature is not looked at").required();
+    line.add_repeated("--text", options.texts, "Request as text; may be repeated", "T");
+    line.add_repeated("--hex", options.hexes, "Request in hexadecimal; may be repeated", "H");
+    line.add_repeated("--file", options.files, "File with a request, the way for secrets; may be repeated", "FILE");
 }
 
 std::vector<hsm::SecureBytes> requests_of(const Options &options) {

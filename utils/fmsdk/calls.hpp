@@ -14,7 +14,7 @@
 namespace k7::fmsdk {
 
 /// Add the FM and the options --text, --hex and --file for its requests.
-void declare_calls(CLI::App &app, Options &options);
+void declare_calls(tool::CommandLine &line, Options &options);
 
 /// Texts first, then those in hexadecimal, then files. @throws hsm::Error usage, not_found
 std::vector<hsm::SecureBytes> requests_of(const Options &options);

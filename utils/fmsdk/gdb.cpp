@@ -6,7 +6,6 @@
 #include <csignal>
 #include <cstring>
 
-#include <CLI/CLI.hpp>
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -92,13 +91,11 @@ int debug(const Tool &tool, const Options &options) {
     return run_program(std::move(arguments));
 }
 
-void declare_debug(CLI::App &app, Options &options) {
-    declare_calls(app, options);
-    app.add_option("--ex", options.commands, "Have gdb execute a command, once the FM is there; may be repeated")
-        ->type_name("COMMAND")
-        ->expected(1)
-        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-    app.add_flag("--batch", options.batch, "End gdb after these commands");
+void declare_debug(tool::CommandLine &line, Options &options) {
+    declare_calls(line, options);
+    line.add_repeated("--ex", options.commands, "Have gdb execute a command, once the FM is there; may be repeated",
+                      "COMMAND");
+    line.add_flag("--batch", options.batch, "End gdb after these commands");
 }
 
 } // namespace

@@ -6,7 +6,6 @@
 #include <filesystem>
 #include <map>
 
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include "hsm/types.hpp"
@@ -23,13 +22,10 @@ using Values = std::map<std::string, std::string>;
 constexpr std::size_t kNameMax = 16; ///< of a product in the FM header
 constexpr mode_t kFileMode = 0644;
 
-void declare(CLI::App &app, Options &options) {
-    app.add_option("NAME", options.name, "Name of the FM, and of the directory that is made for it")
-        ->required()
-        ->type_name("");
-    app.add_option("--id", options.id, "FM ID in hexadecimal, a000 to afff (default: made from the name)")
-        ->type_name("ID");
-    app.add_flag("--cpp", options.cpp, "Begin in C++20 instead of C");
+void declare(tool::CommandLine &line, Options &options) {
+    line.add("NAME", options.name, "Name of the FM, and of the directory that is made for it").required();
+    line.add("--id", options.id, "FM ID in hexadecimal, a000 to afff (default: made from the name)", "ID");
+    line.add_flag("--cpp", options.cpp, "Begin in C++20 instead of C");
 }
 
 void check_name(const std::string &name) {

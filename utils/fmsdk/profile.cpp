@@ -4,7 +4,6 @@
 #include <cstdio>
 #include <iostream>
 
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include "hsm/symbols.hpp"
@@ -119,13 +118,10 @@ int profile(const Tool &tool, const Options &options) {
     return tool::kExitNotOperational;
 }
 
-void declare(CLI::App &app, Options &options) {
-    declare_calls(app, options);
-    app.add_option("--repeat", options.repeat, "Do all calls N times (default: 1)")
-        ->check(CLI::Range(1u, 1000000u))
-        ->type_name("N");
-    app.add_option("--lcov", options.lcov, "Write the counts of functions and lines to a file for genhtml")
-        ->type_name("FILE");
+void declare(tool::CommandLine &line, Options &options) {
+    declare_calls(line, options);
+    line.add("--repeat", options.repeat, "Do all calls N times (default: 1)", "N", {1, 1000000});
+    line.add("--lcov", options.lcov, "Write the counts of functions and lines to a file for genhtml", "FILE");
 }
 
 } // namespace

@@ -5,7 +5,6 @@
 #include <chrono>
 #include <iostream>
 
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include "utils/common/fault_text.hpp"
@@ -18,15 +17,13 @@ namespace {
 using tool::Json;
 using tool::Tool;
 
-void declare(CLI::App &app, Options &options) {
-    declare_calls(app, options);
+void declare(tool::CommandLine &line, Options &options) {
+    declare_calls(line, options);
     // Replies come in the order of the requests, which would not be that of the command line with several kinds.
-    CLI::Option *const hex = app.get_option("--hex");
-    app.get_option("--text")->excludes(hex);
-    app.get_option("--file")->excludes(hex)->excludes(app.get_option("--text"));
-    app.add_option("--timeout", options.timeout_s, "Longest wait for each reply, in seconds (default 30)")
-        ->check(CLI::Range(1u, 600u))
-        ->type_name("S");
+    const tool::Option hex = line.option("--hex");
+    line.option("--text").excludes(hex);
+    line.option("--file").excludes(hex).excludes(line.option("--text"));
+    line.add("--timeout", options.timeout_s, "Longest wait for each reply, in seconds (default 30)", "S", {1, 600});
 }
 
 /// The log lines since @p first go to standard error. @return the number of the next one

@@ -34,7 +34,7 @@ struct Options {
 struct Subcommand {
     const char *name;
     const char *description;
-    void (*declare)(CLI::App &app, Options &options);
+    void (*declare)(tool::CommandLine &line, Options &options);
     int (*work)(const tool::Tool &tool, const Options &options);
 };
 
