@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // What the tools print, byte for byte, and the small things they share.
+#include <nlohmann/json.hpp>
 #include <sys/stat.h>
 
 #include "hsm_support.hpp"
