@@ -30,6 +30,11 @@ class Tap {
         std::fflush(stdout);
     }
 
+    void skip(const std::string &text, const std::string &reason) {
+        std::printf("skip %s: %s\n", text.c_str(), reason.c_str());
+        std::fflush(stdout);
+    }
+
     /// @param result of an ioctl: 0, or a negative errno
     void result(int wanted, int result, const std::string &text) {
         check(result == wanted, text + (result == wanted ? "" : ": " + name(result) + ", not " + name(wanted)));
