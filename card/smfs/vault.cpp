@@ -118,7 +118,7 @@ SmfsState SmfsVault::stored_state() const {
     std::optional<SmfsState> state = store_.smfs_state();
     if (!state)
         throw StoreError("the store has lost the SMFS");
-    return std::move(*state);
+    return *state;
 }
 
 SecretKey SmfsVault::core_key() const {
