@@ -55,6 +55,7 @@ class CommandLine {
     Option add(const std::string &names, Choice &value, const std::string &help, const std::string &type,
                const std::map<std::string, Choice> &choices) {
         std::vector<std::string> words;
+        words.reserve(choices.size());
         for (const auto &[word, choice] : choices)
             words.push_back(word);
         return add_choice(names, help, type, words, [&](const std::string &word) { value = choices.at(word); });

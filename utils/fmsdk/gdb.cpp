@@ -54,6 +54,7 @@ std::string server_command(const Options &options) {
 /// @return its exit status
 int run_program(std::vector<std::string> arguments) {
     std::vector<char *> pointers;
+    pointers.reserve(arguments.size() + 1);
     for (std::string &argument : arguments)
         pointers.push_back(argument.data());
     pointers.push_back(nullptr);
