@@ -4,6 +4,15 @@
 #include <CLI/CLI.hpp>
 
 namespace k7::tool {
+namespace {
+
+template <class Value>
+CLI::Option *declare(CLI::App &app, const std::string &names, Value &value, const std::string &help,
+                     const std::string &type) {
+    return app.add_option(names, value, help)->type_name(type);
+}
+
+} // namespace
 
 Option &Option::required() {
     option_->required();
@@ -22,27 +31,27 @@ Option &Option::shows_default() {
 
 Option CommandLine::add(const std::string &names, std::string &value, const std::string &help,
                         const std::string &type) {
-    return Option(app_->add_option(names, value, help)->type_name(type));
+    return Option(declare(*app_, names, value, help, type));
 }
 
 Option CommandLine::add(const std::string &names, std::optional<std::uint32_t> &value, const std::string &help,
                         const std::string &type) {
-    return Option(app_->add_option(names, value, help)->type_name(type));
+    return Option(declare(*app_, names, value, help, type));
 }
 
 Option CommandLine::add(const std::string &names, std::uint32_t &value, const std::string &help,
                         const std::string &type) {
-    return Option(app_->add_option(names, value, help)->type_name(type));
+    return Option(declare(*app_, names, value, help, type));
 }
 
 Option CommandLine::add(const std::string &names, std::uint32_t &value, const std::string &help,
-                        const std::string &type, const std::pair<std::uint32_t, std::uint32_t> &range) {
-    return Option(app_->add_option(names, value, help)->check(CLI::Range(range.first, range.second))->type_name(type));
+                        const std::string &type, const Range<std::uint32_t> &range) {
+    return Option(declare(*app_, names, value, help, type)->check(CLI::Range(range.first, range.second)));
 }
 
 Option CommandLine::add(const std::string &names, double &value, const std::string &help, const std::string &type,
-                        const std::pair<double, double> &range) {
-    return Option(app_->add_option(names, value, help)->check(CLI::Range(range.first, range.second))->type_name(type));
+                        const Range<double> &range) {
+    return Option(declare(*app_, names, value, help, type)->check(CLI::Range(range.first, range.second)));
 }
 
 Option CommandLine::add_choice(const std::string &names, const std::string &help, const std::string &type,
@@ -54,15 +63,10 @@ Option CommandLine::add_choice(const std::string &names, const std::string &help
 // Without extra arguments "[1,2]" is a text and no list.
 Option CommandLine::add_repeated(const std::string &names, std::vector<std::string> &values, const std::string &help,
                                  const std::string &type) {
-    return Option(app_->add_option(names, values, help)
-                      ->type_name(type)
+    return Option(declare(*app_, names, values, help, type)
                       ->expected(1)
                       ->allow_extra_args(false)
                       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll));
-}
-
-Option CommandLine::add_rest(const std::string &name, std::vector<std::string> &values, const std::string &help) {
-    return Option(app_->add_option(name, values, help)->type_name(""));
 }
 
 void CommandLine::add_flag(const std::string &names, bool &value, const std::string &help) {

@@ -39,17 +39,20 @@ class Option {
 /// Tool.
 class CommandLine {
   public:
+    /// The least and the greatest value.
+    template <class Number>
+    using Range = std::pair<Number, Number>;
+
     explicit CommandLine(CLI::App *app) : app_(app) {}
 
     Option add(const std::string &names, std::string &value, const std::string &help, const std::string &type = {});
     Option add(const std::string &names, std::optional<std::uint32_t> &value, const std::string &help,
                const std::string &type);
     Option add(const std::string &names, std::uint32_t &value, const std::string &help, const std::string &type);
-    /// A number within @p range, its ends included.
     Option add(const std::string &names, std::uint32_t &value, const std::string &help, const std::string &type,
-               const std::pair<std::uint32_t, std::uint32_t> &range);
+               const Range<std::uint32_t> &range);
     Option add(const std::string &names, double &value, const std::string &help, const std::string &type,
-               const std::pair<double, double> &range);
+               const Range<double> &range);
     /// One of the names of @p choices.
     template <class Choice>
     Option add(const std::string &names, Choice &value, const std::string &help, const std::string &type,
@@ -63,8 +66,6 @@ class CommandLine {
     /// May be repeated, once for each value, whatever characters are in it.
     Option add_repeated(const std::string &names, std::vector<std::string> &values, const std::string &help,
                         const std::string &type);
-    /// All arguments that are left.
-    Option add_rest(const std::string &name, std::vector<std::string> &values, const std::string &help);
     void add_flag(const std::string &names, bool &value, const std::string &help);
     /// That was declared before. @throws CLI::OptionNotFound
     [[nodiscard]] Option option(const std::string &name) const;
