@@ -97,9 +97,7 @@ std::array<std::byte, 32> SmfsVault::bind_fm(const StoredFm &fm) const {
     std::memcpy(bytes.data(), &fm.fm_id, sizeof(fm.fm_id));
     bytes.insert(bytes.end(), fm.fingerprint.begin(), fm.fingerprint.end());
     bytes.insert(bytes.end(), fm.signer.begin(), fm.signer.end());
-    std::array<std::byte, SecretKey::kSize> binding;
-    keyed_digest(derive_key(*root_key_, "k7 FMs of " + store_.esn()), bytes, binding);
-    return binding;
+    return short_digest<std::array<std::byte, 32>>(derive_key(*root_key_, "k7 FMs of " + store_.esn()), bytes);
 }
 
 SmfsVault::Facts SmfsVault::facts() const {
@@ -115,7 +113,7 @@ void SmfsVault::publish() {
 }
 
 SmfsState SmfsVault::stored_state() const {
-    std::optional<SmfsState> state = store_.smfs_state();
+    const std::optional<SmfsState> state = store_.smfs_state();
     if (!state)
         throw StoreError("the store has lost the SMFS");
     return *state;
