@@ -110,15 +110,7 @@ class CardSmfsMemory : public SmfsTest {
     Inverted inverted_key(const Bytes &inverted_store) {
         const std::string copy = store() + "-copy";
         write_file(copy, inverted(inverted_store));
-        sqlite3 *database = nullptr;
-        sqlite3_stmt *statement = nullptr;
-        sqlite3_open(copy.c_str(), &database);
-        sqlite3_prepare_v2(database, "SELECT key FROM smfs", -1, &statement, nullptr);
-        sqlite3_step(statement);
-        const auto *blob = static_cast<const std::byte *>(sqlite3_column_blob(statement, 0));
-        Bytes key = inverted({blob, blob + sqlite3_column_bytes(statement, 0)});
-        sqlite3_finalize(statement);
-        sqlite3_close(database);
+        Bytes key = inverted(query_store(copy, "SELECT key FROM smfs").at(0));
         std::filesystem::remove(copy);
         return key;
     }

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // What of an FM's memory is kept with its fault report, what never is, and what takes it away.
-#include <sqlite3.h>
-
-#include "tests/unit/card_fixture.hpp"
+#include "tests/unit/store_query.hpp"
 
 namespace k7::test {
 namespace {
@@ -67,18 +65,7 @@ class CardCores : public testing::Test {
         return card;
     }
     /// The sealed core, read behind the back of a card that is off.
-    Bytes sealed_core() {
-        sqlite3 *database = nullptr;
-        sqlite3_stmt *statement = nullptr;
-        EXPECT_EQ(sqlite3_open(directory_.file("store").c_str(), &database), SQLITE_OK);
-        EXPECT_EQ(sqlite3_prepare_v2(database, "SELECT sealed FROM fault_core", -1, &statement, nullptr), SQLITE_OK);
-        EXPECT_EQ(sqlite3_step(statement), SQLITE_ROW);
-        const auto *blob = static_cast<const std::byte *>(sqlite3_column_blob(statement, 0));
-        Bytes bytes(blob, blob + sqlite3_column_bytes(statement, 0));
-        sqlite3_finalize(statement);
-        sqlite3_close(database);
-        return bytes;
-    }
+    Bytes sealed_core() { return query_store(directory_.file("store"), "SELECT sealed FROM fault_core").at(0); }
     void expect_no_piece_of(const Bytes &sealed) {
         const Bytes file = store_bytes();
         for (std::size_t at = 0; at + 32 <= sealed.size(); at += 32)
@@ -176,12 +163,7 @@ TEST_F(CardCores, GoWithTheFmsWithOneFmAndWithTheSmfs) {
 
 TEST_F(CardCores, OfAnotherKeyOrRottenIsNotThere) {
     halted("crashy", kCrashy, "crash");
-    {
-        sqlite3 *database = nullptr;
-        ASSERT_EQ(sqlite3_open(directory_.file("store").c_str(), &database), SQLITE_OK);
-        EXPECT_EQ(sqlite3_exec(database, "UPDATE fault_core SET sequence = 77", nullptr, nullptr, nullptr), SQLITE_OK);
-        sqlite3_close(database);
-    }
+    query_store(directory_.file("store"), "UPDATE fault_core SET sequence = 77");
     OperationalCard card(properties());
     EXPECT_EQ(core_status(card.host, 77), K7_ST_NOT_FOUND) << "moved to another report";
     EXPECT_EQ(card.host.card_state().state, static_cast<std::uint32_t>(K7_STATE_OPERATIONAL));

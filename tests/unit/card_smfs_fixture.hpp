@@ -8,9 +8,7 @@
 #include <string>
 #include <vector>
 
-#include <sqlite3.h>
-
-#include "tests/unit/card_fixture.hpp"
+#include "tests/unit/store_query.hpp"
 
 namespace k7::test {
 
@@ -97,24 +95,10 @@ class SmfsTest : public testing::Test {
         return false;
     }
 
-    /// First column of the rows of the last statement, behind the card's back while it is off.
+    /// As query_store().
     template <class... More>
     std::vector<Bytes> query(const std::string &sql, const More &...more) {
-        sqlite3 *database = nullptr;
-        EXPECT_EQ(sqlite3_open_v2(store().c_str(), &database, SQLITE_OPEN_READWRITE, nullptr), SQLITE_OK);
-        std::vector<Bytes> rows;
-        for (const std::string &each : {sql, std::string(more)...}) {
-            sqlite3_stmt *statement = nullptr;
-            EXPECT_EQ(sqlite3_prepare_v2(database, each.c_str(), -1, &statement, nullptr), SQLITE_OK) << each;
-            rows.clear();
-            while (sqlite3_step(statement) == SQLITE_ROW) {
-                const auto *blob = static_cast<const std::byte *>(sqlite3_column_blob(statement, 0));
-                rows.emplace_back(blob, blob + sqlite3_column_bytes(statement, 0));
-            }
-            sqlite3_finalize(statement);
-        }
-        sqlite3_close(database);
-        return rows;
+        return query_store(store(), sql, more...);
     }
 
     /// A card with these properties that has /one and /two, switched off.

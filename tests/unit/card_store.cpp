@@ -5,9 +5,7 @@
 #include <fstream>
 #include <sys/stat.h>
 
-#include <sqlite3.h>
-
-#include "tests/unit/card_fixture.hpp"
+#include "tests/unit/store_query.hpp"
 
 namespace k7::test {
 namespace {
@@ -41,21 +39,8 @@ class CardStore : public testing::Test {
     }
     bool in_file(std::span<const std::byte> needle) { return contains(file_bytes(), needle); }
 
-    /// First column of all rows, read behind the card's back while it is off.
-    std::vector<Bytes> query(const std::string &sql) {
-        sqlite3 *database = nullptr;
-        EXPECT_EQ(sqlite3_open_v2(path().c_str(), &database, SQLITE_OPEN_READWRITE, nullptr), SQLITE_OK);
-        sqlite3_stmt *statement = nullptr;
-        EXPECT_EQ(sqlite3_prepare_v2(database, sql.c_str(), -1, &statement, nullptr), SQLITE_OK) << sql;
-        std::vector<Bytes> rows;
-        while (sqlite3_step(statement) == SQLITE_ROW) {
-            const auto *blob = static_cast<const std::byte *>(sqlite3_column_blob(statement, 0));
-            rows.emplace_back(blob, blob + sqlite3_column_bytes(statement, 0));
-        }
-        sqlite3_finalize(statement);
-        sqlite3_close(database);
-        return rows;
-    }
+    /// As query_store().
+    std::vector<Bytes> query(const std::string &sql) { return query_store(path(), sql); }
 
     TemporaryDirectory directory_;
 };
