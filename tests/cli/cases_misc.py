@@ -222,6 +222,14 @@ def bash_completion(_card):
 
 
 @test
+def limits_of_numbers(_card):
+    for seconds in ("0", "601", "nan", "-nan", "inf", "1e999", "x", ""):
+        run("enquiry", "--timeout", seconds).refuses(2, "--timeout")
+    for seconds in ("0", "601", "-1", "4294967297", "nan"):
+        run("k7reset", "x", "--timeout", seconds).refuses(2, "--timeout")
+
+
+@test
 def man_pages(_card):
     """Every tool has one, it renders without a complaint, and names every long option of the tool."""
     for tool in TOOLS:

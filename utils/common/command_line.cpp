@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "utils/common/command_line.hpp"
 
+#include <cmath>
+#include <cstdlib>
+
 #include <CLI/CLI.hpp>
 
 namespace k7::tool {
@@ -10,6 +13,11 @@ template <class Value>
 CLI::Option *declare(CLI::App &app, const std::string &names, Value &value, const std::string &help,
                      const std::string &type) {
     return app.add_option(names, value, help)->type_name(type);
+}
+
+/// CLI::Range lets it pass, as it is neither too small nor too large.
+std::string refuse_nan(const std::string &word) {
+    return std::isnan(std::strtod(word.c_str(), nullptr)) ? "Value " + word + " is no number" : std::string();
 }
 
 } // namespace
@@ -51,7 +59,8 @@ Option CommandLine::add(const std::string &names, std::uint32_t &value, const st
 
 Option CommandLine::add(const std::string &names, double &value, const std::string &help, const std::string &type,
                         const Range<double> &range) {
-    return Option(declare(*app_, names, value, help, type)->check(CLI::Range(range.first, range.second)));
+    return Option(
+        declare(*app_, names, value, help, type)->check(CLI::Range(range.first, range.second))->check(refuse_nan));
 }
 
 Option CommandLine::add_choice(const std::string &names, const std::string &help, const std::string &type,
