@@ -87,13 +87,14 @@ for i in 1 2 3 4 5 6 7 8; do printf %s "$marker"; done >/tmp/payload
 check 'echo replies it' fmcall -q a000 --in /tmp/payload --out /tmp/reply
 check 'as it was' cmp /tmp/payload /tmp/reply
 
-# Each reply of slow takes some seconds; echo waits behind them, with the payload.
+# Each reply of slow takes the card most of a second; echo waits behind them, with the payload. A guest that is slow
+# itself needs more of them until echo has come.
 slow_call() { fmcall -q --timeout 100 a0fa --text 490000000 >/dev/null 2>&1 & }
 waits() { grep "opcode=FM_CALL.* in_len=$1 " $debugfs/requests; }
-slow_call
-first=$!
-slow_call
-second=$!
+for call in $(seq $((2 + 2 * ${K7_SLOWDOWN:-1}))); do
+	slow_call
+	slow_calls="$slow_calls $!"
+done
 wait_for 'debugfs: a request is in flight' 30 waits 9
 fmcall -q --timeout 100 a000 --in /tmp/payload --out /tmp/reply 2>/dev/null &
 behind=$!
@@ -111,7 +112,7 @@ if dumps >/dev/null 2>&1; then not_ok 'a core dump before any fault'; else ok 'n
 fmcall -q a002 --text crash >/dev/null 2>&1
 crash=$?
 [ $crash = 4 ] && ok 'crashy halts the card' || not_ok "fmcall crash ended with $crash"
-wait $first $second $behind
+wait $slow_calls $behind
 wait_for 'uevent: halted by an FM' 5 uevent_seen 'change live halted fm-fault [0-9]*'
 wait_for 'a core dump of it' 5 dumps
 cat /sys/class/devcoredump/devcd*/data >$seen/coredump
