@@ -218,7 +218,7 @@ struct k7_device *k7_device_alloc(struct pci_dev *pdev)
 	k7->pci_address = (u32)pci_domain_nr(pdev->bus) << 16 | pci_dev_id(pdev);
 
 	device_initialize(&k7->dev);
-	k7->dev.class = &k7_class;
+	k7->dev.class = k7_class;
 	k7->dev.parent = &pdev->dev;
 	k7->dev.devt = MKDEV(MAJOR(k7_devt), index);
 	k7->dev.groups = k7_groups;

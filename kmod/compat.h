@@ -17,6 +17,13 @@
 #define K7_CLASS_DEVICE		struct device
 #endif
 
+/* class_create() does not take the module any more since 6.4. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 4, 0)
+#define k7_class_create(name)	class_create(name)
+#else
+#define k7_class_create(name)	class_create(THIS_MODULE, name)
+#endif
+
 #if IS_ENABLED(CONFIG_IO_URING)
 
 /* What commands of io_uring need has a header of its own since 6.8. */

@@ -444,7 +444,7 @@ struct k7_job {
 };
 
 /* main.c */
-extern struct class k7_class;
+extern struct class *k7_class;
 extern dev_t k7_devt;
 unsigned int k7_request_timeout(unsigned int wanted_ms);
 

@@ -42,10 +42,20 @@ static char *k7_devnode(K7_CLASS_DEVICE *dev, umode_t *mode)
 	return NULL;
 }
 
-struct class k7_class = {
-	.name = K7_NAME,
-	.devnode = k7_devnode,
-};
+/*
+ * Not a static one: the last reference to a class may go when the module has gone
+ * (CONFIG_DEBUG_KOBJECT_RELEASE), and what is released then must not be the module's.
+ */
+struct class *k7_class;
+
+static int __init k7_make_class(void)
+{
+	k7_class = k7_class_create(K7_NAME);
+	if (IS_ERR(k7_class))
+		return PTR_ERR(k7_class);
+	k7_class->devnode = k7_devnode;
+	return 0;
+}
 
 static void __init k7_clamp_parameters(void)
 {
@@ -60,7 +70,7 @@ static int __init k7_init(void)
 	int err;
 
 	k7_clamp_parameters();
-	err = class_register(&k7_class);
+	err = k7_make_class();
 	if (err)
 		return err;
 	err = alloc_chrdev_region(&k7_devt, 0, K7_MINORS, K7_NAME);
@@ -76,7 +86,7 @@ fail_debugfs:
 	k7_debugfs_exit();
 	unregister_chrdev_region(k7_devt, K7_MINORS);
 fail_class:
-	class_unregister(&k7_class);
+	class_destroy(k7_class);
 	return err;
 }
 
@@ -86,7 +96,7 @@ static void __exit k7_exit(void)
 	k7_devices_wait();
 	k7_debugfs_exit();
 	unregister_chrdev_region(k7_devt, K7_MINORS);
-	class_unregister(&k7_class);
+	class_destroy(k7_class);
 }
 
 module_init(k7_init);
