@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# takes: 450
 # Every allocation and every user copy in probe, open and each ioctl fails once. Memory and locks are judged by the
 # debug kernel, but for DMA: its checker gives up at the first allocation that fails. All other cases have it.
 # options: --timeout 900 --add build/tests/k7failnth --append dma_debug=off

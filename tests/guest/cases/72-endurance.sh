@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# takes: 480
 # The same things a hundred times: loading and unloading, binding and unbinding, resets while an unprivileged user
 # keeps the card busy.
 # options: --timeout 600 --add build/tests/k7fuzz
