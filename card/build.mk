@@ -5,7 +5,8 @@
 include card/fm/flags.mk
 
 CARD_SOURCES := $(wildcard card/*.cpp card/registers/*.cpp card/boot_loader/*.cpp card/rings/*.cpp \
-	card/firmware/*.cpp card/fm_host/*.cpp card/smfs/*.cpp card/image/*.cpp card/store/*.cpp card/fm/*.cpp card/debug/*.cpp)
+	card/firmware/*.cpp card/fm_host/*.cpp card/smfs/*.cpp card/image/*.cpp card/store/*.cpp card/security/*.cpp \
+	card/fm/*.cpp card/debug/*.cpp)
 CARD_OBJECTS := $(CARD_SOURCES:%.cpp=$(O)/%.o)
 CARD_LIBS := -lcrypto -lsqlite3 -pthread
 

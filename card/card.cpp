@@ -21,6 +21,10 @@ std::optional<std::string> Card::get_property(std::string_view name) {
         return context_.store.esn();
     if (name == "store")
         return context_.options.store;
+    if (name == "so-password-file")
+        return context_.options.so_password_file;
+    if (name == "label")
+        return context_.options.label;
     if (name == "state")
         return std::string(state_name(context_.registers.status().state));
     if (name == "fm-budget")

@@ -13,6 +13,7 @@
 #include "card/fm_host/fm_log.hpp"
 #include "card/options.hpp"
 #include "card/registers/registers.hpp"
+#include "card/security/roles.hpp"
 #include "card/sensors.hpp"
 #include "card/smfs/vault.hpp"
 #include "card/store/store.hpp"
@@ -30,6 +31,8 @@ struct Context {
     Context(const k7card_host &host, const Options &given)
         : options(given), bus(host, faults), registers(bus, faults), store(given.store, given.store_size, given.esn),
           smfs(store, given.vault), debug(given.debug) {
+        finish_zeroize(store, smfs);
+        provision(given);
         faults.set(given.fault);
         for (const auto &[sensor, value] : given.sensors)
             sensors.set(sensor, value);
@@ -54,6 +57,14 @@ struct Context {
         return smfs_active ? K7_SMFS_ACTIVE : smfs.facts().damage.empty() ? K7_SMFS_INACTIVE : K7_SMFS_DAMAGED;
     }
     [[nodiscard]] std::uint64_t smfs_quota() const { return options.smfs_quota.value_or(store.smfs_capacity() / 4); }
+
+  private:
+    // A card that is ready at once, for machines that test. A store that has ever been initialised stays as it is: what
+    // was zeroized stays so.
+    void provision(const Options &given) {
+        if (!given.so_password_file.empty() && !store.security().was_initialised)
+            store.initialise(given.label, credentials_of_file(given.so_password_file), true, {});
+    }
 };
 
 } // namespace k7::card

@@ -41,6 +41,14 @@ constexpr std::array kProperties{
                  if (!value.empty() && !valid_esn(options.esn))
                      refuse("esn", value, "must be XXXX-XXXX-XXXX in upper case hex");
              }},
+    Property{"so-password-file", [](Options &options, std::string_view value) { options.so_password_file = value; }},
+    Property{"label",
+             [](Options &options, std::string_view value) {
+                 options.label = value;
+                 if (value.empty() || value.size() > 31 ||
+                     std::any_of(value.begin(), value.end(), [](char c) { return c < ' ' || c > '~'; }))
+                     refuse("label", value, "must be 1 to 31 printable ASCII characters");
+             }},
     Property{"fault",
              [](Options &options, std::string_view value) {
                  Faults().set(value);

@@ -22,8 +22,10 @@
 namespace k7::card {
 
 struct Options {
-    std::string store; ///< path; empty: in memory
-    std::string esn;   ///< empty: made up, or the store's
+    std::string store;            ///< path; empty: in memory
+    std::string esn;              ///< empty: made up, or the store's
+    std::string so_password_file; ///< path; empty: a new card is not initialised
+    std::string label = "virtual";
     std::string fault = "none";
     std::vector<std::pair<Sensors::Index, std::string>> sensors; ///< checked; others show what a new card shows
     std::uint64_t fm_budget = K7_FM_BUDGET_DEFAULT;              ///< instructions per call

@@ -51,7 +51,13 @@ constexpr StatusAdvice kAdvice[] = {
     {K7_ST_IMAGE_OLDER, ErrorKind::refused, "give --allow-downgrade if the older one is wanted"},
     {K7_ST_FM_NOT_FOUND, ErrorKind::not_found, "`ctfm list` shows the FMs on the card"},
     {K7_ST_FM_NOT_STARTED, ErrorKind::failed, "restart the card: `k7reset`"},
+    {K7_ST_FM_ISOLATED, ErrorKind::failed, "see `ctfm faults`; a restart starts it anew: `k7reset`"},
     {K7_ST_SMFS_NOT_ACTIVE, ErrorKind::failed, "activate it: `ctfm activate`"},
+    {K7_ST_NOT_INITIALISED, ErrorKind::not_operational, "initialise it: `hsm init`"},
+    {K7_ST_LOGIN_REQUIRED, ErrorKind::permission, "give the HSM SO's password"},
+    {K7_ST_BAD_PASSWORD, ErrorKind::permission, "give the HSM SO's password, or ask who has it"},
+    {K7_ST_ZEROIZED, ErrorKind::permission, "FMs are still loaded; initialise it anew: `hsm init`"},
+    {K7_ST_FMS_NOT_ALLOWED, ErrorKind::failed, "allow them, for good: `hsm policy set fm on`"},
 };
 
 /// In no state of the card does this wait for its firmware.
@@ -91,8 +97,9 @@ std::string recovery_hint(Transport &transport, const StateNow &now) {
         return "restart it with `k7reset " + transport.name() + "`";
     case CardState::boot:
         return "start its firmware with `k7reset " + transport.name() + "`";
-    case CardState::maintenance:
     case CardState::pre_init:
+        return "initialise it with `hsm init --card " + transport.name() + "`";
+    case CardState::maintenance:
         return "restart it in operational mode with `k7reset " + transport.name() + "`";
     case CardState::gone:
         return "check the slot and `dmesg`; power cycle the host if it does not come back";
@@ -187,6 +194,7 @@ Answer request(Transport &transport, const Request &request, const std::string &
     wire.opcode = request.opcode;
     wire.timeout_ms = request.timeout_ms;
     wire.arg[0] = request.arg0;
+    wire.arg[1] = request.arg1;
     wire.in_addr = reinterpret_cast<std::uintptr_t>(request.payload.data());
     wire.in_len = static_cast<std::uint32_t>(request.payload.size());
     wire.out_addr = reinterpret_cast<std::uintptr_t>(answer.payload.data());

@@ -25,6 +25,7 @@ struct Request {
     ByteView payload{};
     std::uint32_t timeout_ms = 0;      ///< 0: the driver's default
     std::size_t room = K7_PAYLOAD_MAX; ///< longest reply that is taken, which the FM is told; at most K7_PAYLOAD_MAX
+    std::uint32_t arg1 = 0;
 };
 
 struct Answer {

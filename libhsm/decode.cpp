@@ -145,6 +145,14 @@ CardStatus decode_status(ByteView reply) {
     status.temperature_mc = static_cast<std::int32_t>(le32toh(wire.temperature_mc));
     status.core_mv = le32toh(wire.core_mv);
     status.battery_mv = le32toh(wire.battery_mv);
+    const std::uint32_t security = le32toh(wire.security);
+    status.initialised = (security & K7_SECURITY_INITIALISED) != 0;
+    status.fms_allowed = (security & K7_SECURITY_FMS_ALLOWED) != 0;
+    status.fms_were_allowed = (security & K7_SECURITY_FMS_WERE_ALLOWED) != 0;
+    status.smfs_auto_activation = (security & K7_SECURITY_SMFS_AUTO) != 0;
+    status.isolates_faults = (security & K7_SECURITY_ISOLATE) != 0;
+    status.decommissioned = (security & K7_SECURITY_DECOMMISSIONED) != 0;
+    status.login_attempts = le32toh(wire.login_attempts);
     return status;
 }
 
@@ -284,6 +292,16 @@ SmfsCheck decode_smfs_check(ByteView reply) {
             {le32toh(found.kind), FmId{le32toh(found.fm_id)}, le64toh(found.file), le32toh(found.block)});
     }
     return check;
+}
+
+std::vector<Policy> decode_policies(ByteView reply) {
+    std::vector<Policy> policies;
+    for (const ByteView entry : entries_of(reply, sizeof(k7_policy), "policy list")) {
+        const auto wire = take<k7_policy>(entry, "policy");
+        policies.push_back({le32toh(wire.number), le32toh(wire.value), le32toh(wire.maximum),
+                            (le32toh(wire.flags) & K7_POLICY_DESTRUCTIVE) != 0});
+    }
+    return policies;
 }
 
 } // namespace hsm

@@ -26,6 +26,7 @@ std::vector<FmLogLine> decode_fm_log(ByteView reply);
 std::vector<CertificateInfo> decode_certificates(ByteView reply);
 SmfsInfo decode_smfs_info(ByteView reply);
 SmfsCheck decode_smfs_check(ByteView reply);
+std::vector<Policy> decode_policies(ByteView reply);
 
 /// State and reason out of the STATE register.
 CardState state_of(std::uint32_t state_register) noexcept;

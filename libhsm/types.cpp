@@ -122,6 +122,8 @@ std::string to_string(FmStatus status) {
         return "Enabled";
     case FmStatus::loaded:
         return "Loaded, needs restart to activate";
+    case FmStatus::faulted:
+        return "Faulted, stopped until the next restart";
     }
     return "Unknown (" + std::to_string(static_cast<std::uint32_t>(status)) + ")";
 }

@@ -11,6 +11,7 @@ $(TOOLS:%=$(O)/bin/%): $(O)/bin/%: $(O)/utils/%.o $(TOOL_COMMON) $(O)/lib/libhsm
 
 # A tool with subcommands of some size has a folder for them.
 $(O)/bin/fmsdk: $(patsubst %.cpp,$(O)/%.o,$(wildcard utils/fmsdk/*.cpp))
+$(O)/bin/hsm: $(patsubst %.cpp,$(O)/%.o,$(wildcard utils/hsm/*.cpp))
 
 ALL += $(TOOLS:%=$(O)/bin/%)
 

@@ -16,6 +16,7 @@
 #include "utils/common/files.hpp"
 #include "utils/common/fm_view.hpp"
 #include "utils/common/image_cache.hpp"
+#include "utils/common/password.hpp"
 #include "utils/common/progress.hpp"
 #include "utils/common/tool.hpp"
 
@@ -37,6 +38,7 @@ struct Options {
     std::string fm;
     std::string elf;
     std::string core;
+    std::string password_file;
     std::uint32_t sequence = 0;
     bool allow_downgrade = false;
     bool yes = false;
@@ -116,6 +118,7 @@ int load(const Context &context) {
     const hsm::FmImage parsed = check_image(options, image, certificate);
     context.card.require_firmware("load FM " + to_string(parsed.header.id));
     const std::vector<hsm::FmInfo> before = context.card.fms();
+    k7::tool::login(context.tool, context.card, options.password_file);
     hsm::FmInfo fm;
     {
         k7::tool::Progress progress(context.tool, "loading " + parsed.header.product);
@@ -152,6 +155,7 @@ int delete_fm(const Context &context) {
                              to_string(id) + " (" + fm->product + " " + hsm::fm_version_text(fm->version) + ")\n";
     if (!context.options.yes)
         k7::tool::confirm_yes(text, "Delete?");
+    k7::tool::login(tool, context.card, context.options.password_file);
     context.card.delete_fm(id);
     const std::vector<hsm::FmInfo> after = context.card.fms();
     const bool gone = std::ranges::find(after, id, &hsm::FmInfo::id) == after.end();
@@ -164,6 +168,7 @@ int delete_fm(const Context &context) {
 }
 
 int activate(const Context &context) {
+    k7::tool::login(context.tool, context.card, context.options.password_file);
     context.card.activate_smfs();
     const hsm::SmfsInfo smfs = context.card.smfs_info();
     if (!smfs.active)
@@ -223,6 +228,10 @@ struct Command {
 
 void declare_nothing(CommandLine & /*line*/, Options & /*options*/) {}
 
+void declare_activate(CommandLine &line, Options &options) {
+    line.add_password_option(options.password_file);
+}
+
 void declare_load(CommandLine &line, Options &options) {
     line.add("-f,--file,--fm-file", options.image, "FM image made by mkfm", "FM").required();
     line.add("-c,--cert,--fm-cert-file", options.certificate,
@@ -230,6 +239,7 @@ void declare_load(CommandLine &line, Options &options) {
     line.add("-l,--label", options.label,
              "Without -c: label of a certificate that the card has stored. With -c: label to store it under", "LABEL");
     line.add_flag("--allow-downgrade", options.allow_downgrade, "Replace an FM of a higher version, too");
+    line.add_password_option(options.password_file);
 }
 
 void declare_show(CommandLine &line, Options &options) {
@@ -242,6 +252,7 @@ void declare_log(CommandLine &line, Options &options) {
 
 void declare_delete(CommandLine &line, Options &options) {
     line.add("ID", options.fm, "FM ID in hexadecimal").required();
+    line.add_password_option(options.password_file);
     line.add_yes_option(options.yes);
 }
 
@@ -259,7 +270,7 @@ constexpr Command kCommands[] = {
     {"show", "s", "Show everything about one FM", show, declare_show},
     {"load", "i", "Load a signed FM; it runs after a restart", load, declare_load},
     {"delete", "d", "Delete one FM", delete_fm, declare_delete},
-    {"activate", "a", "Activate the SMFS", activate, declare_nothing},
+    {"activate", "a", "Activate the SMFS", activate, declare_activate},
     {"faults", "", "Explain what halted the card", faults, declare_faults},
     {"log", "", "Show what FMs have logged since power on", show_log, declare_log},
 };

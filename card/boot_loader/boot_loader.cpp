@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <openssl/crypto.h>
 
+#include "card/fault_record.hpp"
+
 namespace k7::card {
 
 using Clock = Registers::Clock;
@@ -40,6 +42,8 @@ void BootLoader::run() {
             break;
         try {
             look(attention);
+        } catch (const StoreError &error) {
+            store_failed(error.what(), card_.registers.ticket());
         } catch (const std::exception &error) { // no memory, no thread: the card cannot go on by itself
             card_.bus.log(K7CARD_LOG_ERROR, std::string("the boot loader failed: ") + error.what());
             card_.registers.change_state(card_.registers.ticket(), K7_STATE_FAILED, K7_REASON_HARDWARE);
@@ -135,10 +139,7 @@ void BootLoader::halt_hung_firmware() {
     try {
         k7_fault_report report{};
         report.cause = K7_FAULT_WATCHDOG;
-        report.time = card_time();
-        report.generation = card_.registers.status().generation;
-        card_.registers.set_fault_sequence(card_.store.add_fault_report(report));
-        ++card_.faults_since_power_on;
+        record_fault(card_, report);
         card_.registers.change_state(ticket, K7_STATE_HALTED, K7_REASON_WATCHDOG, K7_EVENT_FAULT);
         stop_firmware();
     } catch (const Error &error) {

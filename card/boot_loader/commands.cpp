@@ -68,6 +68,8 @@ struct BootCommands {
         k7_identity identity{};
         put_text(identity.model, kModel);
         put_text(identity.esn, boot.card_.store.esn());
+        if (boot.card_.registers.status().state != K7_STATE_FAILED)
+            put_text(identity.label, boot.card_.store.security().label);
         put_text(identity.part_number, kPartNumber);
         identity.hardware_version = kHardwareVersion;
         identity.boot_loader_version = identity.firmware_version = software_version();
@@ -104,8 +106,10 @@ struct BootCommands {
         reply.temperature_mc = static_cast<std::uint32_t>(card.sensors.value(Sensors::Temperature));
         reply.core_mv = static_cast<std::uint32_t>(card.sensors.value(Sensors::CoreVoltage));
         reply.battery_mv = static_cast<std::uint32_t>(card.sensors.value(Sensors::BatteryVoltage));
-        if (status.state != K7_STATE_FAILED)
+        if (status.state != K7_STATE_FAILED) {
             put_totals(card, reply);
+            put_security(card.store.security(), reply);
+        }
         return to_bytes(reply);
     }
 
@@ -118,6 +122,18 @@ struct BootCommands {
         reply.smfs_files = smfs.totals.files;
         reply.smfs_directories = smfs.totals.directories;
         reply.smfs_used = smfs.totals.used;
+    }
+
+    static void put_security(const Security &security, k7_card_state &reply) {
+        const auto flag = [](bool is, std::uint32_t bit) { return is ? bit : 0; };
+        reply.security = flag(security.initialised, K7_SECURITY_INITIALISED) |
+                         flag(security.policies.at(K7_POLICY_FM) != 0, K7_SECURITY_FMS_ALLOWED) |
+                         flag(security.fms_were_allowed, K7_SECURITY_FMS_WERE_ALLOWED) |
+                         flag(security.policies.at(K7_POLICY_SMFS_AUTO_ACTIVATION) != 0, K7_SECURITY_SMFS_AUTO) |
+                         flag(security.policies.at(K7_POLICY_FAULT) != 0, K7_SECURITY_ISOLATE) |
+                         flag(security.decommissioned, K7_SECURITY_DECOMMISSIONED);
+        if (security.initialised)
+            reply.login_attempts = K7_LOGIN_ATTEMPTS - std::min<std::uint32_t>(security.failures, K7_LOGIN_ATTEMPTS);
     }
 
     static Bytes fault_report(BootLoader &boot, const MailboxCommand &command, Gate::Ticket) {
@@ -151,15 +167,14 @@ struct BootCommands {
 
     static Bytes erase_fms(BootLoader &boot, const MailboxCommand &, Gate::Ticket ticket) {
         stop(boot, ticket);
-        boot.card_.store.erase_fms();
+        boot.card_.store.wipe({{.fms = true}, std::nullopt});
         boot.card_.registers.raise(K7_EVENT_FM_LIST);
         return {};
     }
 
     static Bytes erase_smfs(BootLoader &boot, const MailboxCommand &, Gate::Ticket ticket) {
         stop(boot, ticket);
-        boot.card_.store.erase_fault_cores();
-        boot.card_.smfs.erase();
+        wipe(boot.card_.smfs, {.smfs = true}, [&](const StoredWipe &wiped) { boot.card_.store.wipe(wiped); });
         boot.card_.registers.raise(K7_EVENT_SMFS);
         return {};
     }

@@ -30,7 +30,7 @@ void check_fields(const k7_sqe &sqe) {
 }
 
 // Everything of a submission but its payloads; the copy that was fetched, so nobody changes it meanwhile.
-void check_submission(const k7_sqe &sqe, const CommandEntry &entry, bool operational) {
+void check_submission(const k7_sqe &sqe, const CommandEntry &entry, const Firmware &firmware) {
     check_fields(sqe);
     const bool is_list = (sqe.flags & K7_SQE_LIST) != 0;
     const std::uint32_t in_max = is_list ? entry.in_max : std::min<std::uint32_t>(entry.in_max, K7_PAYLOAD_MAX);
@@ -39,8 +39,8 @@ void check_submission(const k7_sqe &sqe, const CommandEntry &entry, bool operati
                                           std::to_string(in_max) + " bytes" +
                                           (in_max < entry.in_max ? " in one piece" : "") + ", not " +
                                           std::to_string(sqe.in_len));
-    if (entry.needs_operational && !operational)
-        throw Error(K7_ST_BAD_STATE, std::string(entry.name) + " needs an operational card");
+    if (entry.needs_operational)
+        firmware.require_operational(entry.name);
 }
 
 static_assert(alignof(k7_segment) == 8);
@@ -79,7 +79,7 @@ void Execution::prepare() {
     const CommandEntry &entry = find_command(sqe.opcode);
     if (sqe.out_len > K7_PAYLOAD_MAX)
         throw Error(K7_ST_BAD_LENGTH, "room for a reply of " + std::to_string(sqe.out_len) + " bytes is too much");
-    check_submission(sqe, entry, firmware_.is_operational());
+    check_submission(sqe, entry, firmware_);
     room_.emplace(request_buffer_, firmware_.upload(), sqe);
     rings_.read_payload(request_, room_->bytes());
     entry_ = &entry;

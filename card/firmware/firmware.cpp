@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "card/firmware/firmware.hpp"
 
+#include "card/fault_record.hpp"
+
 namespace k7::card {
 namespace {
 
@@ -20,8 +22,9 @@ class Attachment {
 
 Firmware::Firmware(Context &card, k7_boot_mode mode, Gate::Ticket ticket)
     : card_(card), mode_(mode), event_ticket_(ticket), firmware_ticket_(card.bus.firmware_gate().ticket()),
-      rings_(card, firmware_ticket_), smfs_(card.smfs, card.store.smfs_capacity(), card.smfs_quota()),
-      fms_(card, smfs_, kill_), request_buffer_(K7_PAYLOAD_MAX), reply_buffer_(K7_PAYLOAD_MAX) {
+      rings_(card, firmware_ticket_), roles_(card.store, card.smfs),
+      smfs_(card.smfs, card.store.smfs_capacity(), card.smfs_quota()), fms_(card, roles_, smfs_, kill_),
+      request_buffer_(K7_PAYLOAD_MAX), reply_buffer_(K7_PAYLOAD_MAX) {
     thread_ = std::thread([this] { run(); });
 }
 
@@ -58,15 +61,10 @@ void Firmware::run() {
 
 void Firmware::start_up() {
     const LongWork work(*this);
-    try {
-        activate_smfs();
-    } catch (const SmfsDamage &) {
-        // Logged. The card goes on: FMs find the SMFS not activated, and an administrator can erase it.
-    }
-    if (mode_ == K7_BOOT_MODE_OPERATIONAL)
+    auto_activate_smfs();
+    if (mode_ == K7_BOOT_MODE_OPERATIONAL && roles_.initialised() && roles_.policy(K7_POLICY_FM) != 0)
         fms_.start_all();
-    const k7_state state = mode_ == K7_BOOT_MODE_MAINTENANCE ? K7_STATE_MAINTENANCE : K7_STATE_OPERATIONAL;
-    card_.registers.change_state(event_ticket_, firmware_ticket_, state, K7_REASON_NONE, 0);
+    enter_state();
 }
 
 void Firmware::activate_smfs() {
@@ -79,6 +77,42 @@ void Firmware::activate_smfs() {
     for (const SmfsFinding &found : smfs_.damaged_files())
         card_.bus.log(K7CARD_LOG_ERROR, SmfsFileDamage(found.fm_id, found.node).what());
     card_.smfs_active = true;
+}
+
+void Firmware::auto_activate_smfs() {
+    if (!roles_.initialised() || roles_.policy(K7_POLICY_SMFS_AUTO_ACTIVATION) == 0)
+        return;
+    try {
+        activate_smfs();
+    } catch (const SmfsDamage &) {
+        // Logged. The card goes on: FMs find the SMFS not activated, and an administrator can erase it.
+    }
+}
+
+void Firmware::enter_state() {
+    k7_state state = roles_.initialised() ? K7_STATE_OPERATIONAL : K7_STATE_PRE_INIT;
+    if (mode_ == K7_BOOT_MODE_MAINTENANCE)
+        state = K7_STATE_MAINTENANCE;
+    card_.registers.change_state(event_ticket_, firmware_ticket_, state, K7_REASON_NONE, 0);
+}
+
+void Firmware::require_operational(std::string_view what) const {
+    if (mode_ != K7_BOOT_MODE_OPERATIONAL)
+        throw Error(K7_ST_BAD_STATE, std::string(what) + " needs an operational card");
+    if (!roles_.initialised())
+        throw Error(K7_ST_NOT_INITIALISED, std::string(what) + " needs an HSM with an SO");
+}
+
+void Firmware::forget(const Wipe &wiped) {
+    if (wiped.anything()) {
+        fms_.stop_all();
+        upload_.reset();
+        smfs_.forget();
+        card_.smfs_active = false;
+        card_.registers.raise((wiped.fms ? K7_EVENT_FM_LIST : 0) | (wiped.smfs ? K7_EVENT_SMFS : 0));
+    }
+    auto_activate_smfs();
+    enter_state();
 }
 
 void Firmware::serve() {
@@ -175,12 +209,9 @@ bool Firmware::serve_short_requests() {
 }
 
 // The report is committed before anyone can see the new state, so that whoever sees it finds the report.
-void Firmware::halt(k7_reason reason, k7_fault_report report, const Core *core) {
+void Firmware::halt(k7_reason reason, const k7_fault_report &report, const Core *core) {
     try {
-        report.time = card_time();
-        report.generation = card_.registers.status().generation;
-        card_.registers.set_fault_sequence(card_.store.add_fault_report(report, core_seal(card_.smfs, core)));
-        ++card_.faults_since_power_on;
+        record_fault(card_, report, core_seal(card_.smfs, core));
         card_.registers.change_state(event_ticket_, firmware_ticket_, K7_STATE_HALTED, reason, K7_EVENT_FAULT);
     } catch (const Error &error) {
         store_failed(error.what());

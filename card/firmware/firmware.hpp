@@ -26,6 +26,7 @@
 #include "card/firmware/fm_upload.hpp"
 #include "card/fm_host/fm_manager.hpp"
 #include "card/rings/ring_server.hpp"
+#include "card/security/roles.hpp"
 #include "card/smfs/smfs.hpp"
 
 namespace k7::card {
@@ -46,7 +47,12 @@ class Firmware final : private DoorbellServer {
     [[nodiscard]] bool ended() const { return ended_.load(); }
 
     // ---- For commands ----
-    [[nodiscard]] bool is_operational() const { return mode_ == K7_BOOT_MODE_OPERATIONAL; }
+    /// @param what for messages. @throws Error NOT_INITIALISED, BAD_STATE
+    void require_operational(std::string_view what) const;
+    [[nodiscard]] Roles &roles() { return roles_; }
+    /// What was wiped in the store ends in memory, too: FMs, which may hold secrets of the SMFS, and its key. The state
+    /// follows.
+    void forget(const Wipe &wiped);
     [[nodiscard]] Context &card() { return card_; }
     [[nodiscard]] FmManager &fms() { return fms_; }
     [[nodiscard]] Smfs &smfs() { return smfs_; }
@@ -80,6 +86,9 @@ class Firmware final : private DoorbellServer {
 
     void run();
     void start_up();
+    /// As activate_smfs(), if that is the policy; the card goes on without it.
+    void auto_activate_smfs();
+    void enter_state();
     void serve();
     void play_slow();
     void save_memory();
@@ -89,7 +98,7 @@ class Firmware final : private DoorbellServer {
     bool serve_doorbell() noexcept override;
     /// @return whether nothing is left
     bool serve_short_requests();
-    void halt(k7_reason reason, k7_fault_report report, const Core *core = nullptr);
+    void halt(k7_reason reason, const k7_fault_report &report, const Core *core = nullptr);
     void store_failed(const std::string &why);
 
     Context &card_;
@@ -101,6 +110,7 @@ class Firmware final : private DoorbellServer {
     std::atomic<int> long_work_{0};
 
     RingServer rings_;
+    Roles roles_;
     Smfs smfs_;
     FmManager fms_;
     std::optional<FmUpload> upload_;

@@ -32,6 +32,8 @@ void handle<K7_CMD_FM_LIST>(Firmware &firmware, const Command &command) {
 
 template <>
 void handle<K7_CMD_FM_LOAD_BEGIN>(Firmware &firmware, const Command &command) {
+    firmware.roles().require_fms_allowed();
+    firmware.roles().require_login_to_load(command.channel);
     if (firmware.upload() && firmware.upload()->channel() != command.channel)
         throw Error(K7_ST_BUSY, "another channel is loading an FM");
     firmware.upload().reset();
@@ -47,7 +49,8 @@ template <>
 void handle<K7_CMD_FM_LOAD_COMMIT>(Firmware &firmware, const Command &command) {
     const Firmware::LongWork work(firmware);
     upload_of(firmware, command.channel);
-    const FmUpload upload = std::move(*firmware.upload()); // ends with this command, whatever comes of it
+    firmware.roles().require_login_to_load(command.channel); // may have ended since the load began
+    const FmUpload upload = std::move(*firmware.upload());   // ends with this command, whatever comes of it
     firmware.upload().reset();
     VerifiedImage verified = upload.finish(firmware.card().store.list_certificates());
     verified.fm.binding = firmware.card().smfs.bind_fm(verified.fm);
@@ -67,6 +70,7 @@ void handle<K7_CMD_FM_LOAD_ABORT>(Firmware &firmware, const Command &command) {
 template <>
 void handle<K7_CMD_FM_DELETE>(Firmware &firmware, const Command &command) {
     const Firmware::LongWork work(firmware);
+    firmware.roles().require_login(command.channel);
     firmware.fms().remove(command.args[0]);
     firmware.card().registers.raise(K7_EVENT_FM_LIST);
 }

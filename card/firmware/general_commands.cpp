@@ -15,6 +15,7 @@ template <>
 void handle<K7_CMD_CHANNEL_CLOSE>(Firmware &firmware, const Command &command) {
     if (firmware.upload() && firmware.upload()->channel() == command.channel)
         firmware.upload().reset();
+    firmware.roles().logout(command.channel);
     command.reply.result = command.aborted_requests;
 }
 

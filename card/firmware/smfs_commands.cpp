@@ -34,9 +34,10 @@ void handle<K7_CMD_SMFS_INFO>(Firmware &firmware, const Command &command) {
                                              .reserved = {}});
 }
 
-// The firmware activates the SMFS when it starts, so this finds it done, unless it was damaged then.
+// With policy K7_POLICY_SMFS_AUTO_ACTIVATION the firmware has done it when it started, unless the SMFS was damaged then.
 template <>
-void handle<K7_CMD_SMFS_ACTIVATE>(Firmware &firmware, const Command &) {
+void handle<K7_CMD_SMFS_ACTIVATE>(Firmware &firmware, const Command &command) {
+    firmware.roles().require_login(command.channel);
     const bool was_active = firmware.smfs().active();
     firmware.activate_smfs();
     if (!was_active)

@@ -60,6 +60,8 @@ std::uint32_t Fm::result_of(k7_fault_phase phase, const fm::Outcome &outcome) {
 }
 
 std::optional<FmReply> Fm::call(std::span<const std::byte> request, std::span<std::byte> reply, std::uint64_t slice) {
+    if (!fault_.empty())
+        throw Error(K7_ST_FM_ISOLATED, fault_);
     if (!engine_)
         throw Error(K7_ST_FM_NOT_STARTED, "the FM's start-up function failed with " + std::to_string(startup_value_));
     const Dispatch dispatch = services_.dispatch();
@@ -100,8 +102,16 @@ FmReply Fm::take_reply(std::span<std::byte> reply) {
     return {message.status, message.reply_length};
 }
 
+void Fm::isolate(const std::string &fault) {
+    message_.reset();
+    bad_end_.reset();
+    engine_.reset();
+    services_.forget_keys();
+    fault_ = fault;
+}
+
 void Fm::describe(k7_fm_info &info) const {
-    info.status = started() ? K7_FM_STATUS_ENABLED : K7_FM_STATUS_LOADED;
+    info.status = started() ? K7_FM_STATUS_ENABLED : (fault_.empty() ? K7_FM_STATUS_LOADED : K7_FM_STATUS_FAULTED);
     info.startup = startup_;
     info.startup_value = startup_value_;
     info.calls = calls_;

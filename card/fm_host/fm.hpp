@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 
 #include "card/fm/engine.hpp"
 #include "card/fm_host/core.hpp"
@@ -48,6 +49,11 @@ class Fm {
     /// Go on with a call that is paused. @return and throws as call()
     std::optional<FmReply> resume(std::span<std::byte> reply, std::uint64_t slice);
 
+    /// It has faulted and the card goes on without it. @param fault what its calls answer from now on
+    void isolate(const std::string &fault);
+    /// What it is isolated for; empty when it is not.
+    [[nodiscard]] const std::string &fault() const { return fault_; }
+
     [[nodiscard]] bool is(const StoredFm &stored) const { return stored.fingerprint == stored_.fingerprint; }
     [[nodiscard]] bool started() const { return engine_ != nullptr; }
     /// Fill the fields of @p info that only a started FM has.
@@ -87,6 +93,7 @@ class Fm {
     k7_fm_startup startup_ = K7_FM_STARTUP_NOT_STARTED;
     std::uint32_t startup_value_ = 0;
     std::uint64_t calls_ = 0;
+    std::string fault_; ///< empty unless it is isolated
 };
 
 } // namespace k7::card

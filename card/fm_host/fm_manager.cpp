@@ -5,6 +5,8 @@
 #include <cstring>
 #include <utility>
 
+#include "card/fault_record.hpp"
+
 namespace k7::card {
 namespace {
 
@@ -23,14 +25,33 @@ std::string version_text(const StoredFm &fm) {
     return text;
 }
 
+std::string fault_text(const k7_fault_report &report, std::uint32_t sequence) {
+    char text[160];
+    std::snprintf(text, sizeof(text), "FM %04x faulted at pc 0x%08x in %.63s, fault report %u", report.fm_id, report.pc,
+                  report.symbol[0] != '\0' ? report.symbol : "?", sequence);
+    return text;
+}
+
 } // namespace
 
 void FmManager::start_all() {
     for (const StoredFm &stored : card_.store.list_fms()) {
         auto fm = std::make_unique<Fm>(card_, smfs_, card_.store.read_fm(stored.fm_id), kill_);
-        fm->start();
+        try {
+            fm->start();
+        } catch (const FmFault &fault) {
+            contain(*fm, fault);
+        }
         running_[stored.fm_id] = std::move(fm);
     }
+}
+
+void FmManager::contain(Fm &fm, const FmFault &fault) {
+    if (roles_.policy(K7_POLICY_FAULT) != K7_POLICY_FAULT_ISOLATE)
+        throw FmFault(fault);
+    const std::uint32_t sequence = record_fault(card_, fault.report, core_seal(card_.smfs, fault.core.get()));
+    fm.isolate(fault_text(fault.report, sequence));
+    card_.registers.raise(K7_EVENT_FAULT | K7_EVENT_FM_LIST);
 }
 
 k7_fm_info FmManager::describe(const StoredFm &stored) const {
@@ -69,13 +90,24 @@ void FmManager::refuse_older(const StoredFm &fm) {
                                                ", the image has version " + version_text(fm));
 }
 
+template <class Call>
+std::optional<FmReply> FmManager::run(Fm &fm, Call &&call) {
+    try {
+        const auto result = call();
+        paused_ = result ? nullptr : &fm;
+        return result;
+    } catch (const FmFault &fault) {
+        contain(fm, fault);
+        throw Error(K7_ST_FM_ISOLATED, fm.fault());
+    }
+}
+
 std::optional<FmReply> FmManager::call(std::uint32_t fm_id, std::span<const std::byte> request,
                                        std::span<std::byte> reply, std::uint64_t slice) {
     const auto running = running_.find(fm_id);
     if (running != running_.end()) {
-        const auto result = running->second->call(request, reply, slice);
-        paused_ = result ? nullptr : running->second.get();
-        return result;
+        Fm &fm = *running->second;
+        return run(fm, [&] { return fm.call(request, reply, slice); });
     }
     for (const StoredFm &stored : card_.store.list_fms())
         if (stored.fm_id == fm_id)
@@ -85,9 +117,7 @@ std::optional<FmReply> FmManager::call(std::uint32_t fm_id, std::span<const std:
 
 std::optional<FmReply> FmManager::resume(std::span<std::byte> reply, std::uint64_t slice) {
     Fm &fm = *std::exchange(paused_, nullptr);
-    const auto result = fm.resume(reply, slice);
-    paused_ = result ? nullptr : &fm;
-    return result;
+    return run(fm, [&] { return fm.resume(reply, slice); });
 }
 
 void FmManager::remove(std::uint32_t fm_id) {

@@ -119,6 +119,8 @@ struct K7HsmState {
     /* Properties. */
     char *store;
     char *esn;
+    char *so_password_file;
+    char *label;
     char *root_key;        /* a file */
     char *root_key_secret; /* instead of it: the ID of a secret object */
     char *counter;
@@ -567,8 +569,9 @@ static bool k7_create_card(K7HsmState *s, Error **errp)
         .log = k7_log,
     };
     const struct k7card_property given[] = {
-        { "store", s->store }, { "esn", s->esn }, { "root-key", s->root_key }, { "counter", s->counter },
-        { "debug", s->debug }, { "debug-fm", s->debug_fm }, { "profile", s->profile },
+        { "store", s->store }, { "esn", s->esn }, { "so-password-file", s->so_password_file }, { "label", s->label },
+        { "root-key", s->root_key }, { "counter", s->counter }, { "debug", s->debug }, { "debug-fm", s->debug_fm },
+        { "profile", s->profile },
     };
     struct k7card_property properties[ARRAY_SIZE(given) + 1 + K7_SENSORS];
     size_t count = 0, at;
@@ -586,6 +589,12 @@ static bool k7_create_card(K7HsmState *s, Error **errp)
             return false;
         }
         properties[count++] = (struct k7card_property){ "root-key-hex", root_key_hex };
+    }
+    if (s->so_password_file) {
+        properties[count++] = (struct k7card_property){ "so-password-file", s->so_password_file };
+    }
+    if (s->label) {
+        properties[count++] = (struct k7card_property){ "label", s->label };
     }
     for (sensor = 0; sensor < K7_SENSORS; sensor++) {
         if (s->initial_sensors[sensor]) {
@@ -753,6 +762,8 @@ static K7_CONST Property k7_properties[] = {
     DEFINE_PROP_STRING("debug", K7HsmState, debug),
     DEFINE_PROP_STRING("debug-fm", K7HsmState, debug_fm),
     DEFINE_PROP_STRING("profile", K7HsmState, profile),
+    DEFINE_PROP_STRING("so-password-file", K7HsmState, so_password_file),
+    DEFINE_PROP_STRING("label", K7HsmState, label),
     DEFINE_PROP_UINT32("vectors", K7HsmState, vectors, K7CARD_VECTORS),
     DEFINE_PROP_BOOL("msix", K7HsmState, msix, true),
     DEFINE_PROP_BOOL("msi", K7HsmState, msi, true),

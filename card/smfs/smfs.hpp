@@ -80,6 +80,8 @@ class Smfs {
     [[nodiscard]] bool active() const { return active_; }
     /// Damage was found on the way: out of use until it is activated again.
     void deactivate(const SmfsDamage &damage);
+    /// Key and tree leave the memory; activate() brings them back, if the store still has them.
+    void forget();
 
     // All of these throw SmfsError; StoreError when the store cannot be read or written. Paths are absolute.
     void create(const SmfsOwner &owner, std::string_view path, SmfsKind kind, std::uint32_t size);
@@ -174,7 +176,6 @@ class Smfs {
 
     void read_block(std::int64_t file, std::uint32_t position, std::span<std::byte, kBlock> plain);
     void insert(std::int64_t id, const Node &node);
-    void forget();
 
     SmfsVault &vault_;
     const std::uint64_t capacity_;

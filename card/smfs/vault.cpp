@@ -243,13 +243,13 @@ void SmfsVault::commit(std::vector<Sealed> put, const std::vector<Place> &remove
 
 // ---- Erasing --------------------------------------------------------------------------------------------------------
 
-void SmfsVault::erase() {
+void SmfsVault::erase(const std::function<void(const SmfsState &fresh)> &wipe) {
     close();
     const std::optional<SmfsState> state = store_.smfs_state();
     const std::uint64_t counted = counter_file_ ? counter_file_->value().value_or(0) : 0;
     const Root root{.counter = std::max(root_.counter, counted) + 1, .next_node = 1, .table = {}, .totals = {}};
     generation_ = (state ? state->generation : generation_) + 1;
-    store_.smfs_erase(fresh_state(generation_, root));
+    wipe(fresh_state(generation_, root));
     root_ = root;
     count(root.counter);
     {

@@ -9,6 +9,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -111,9 +112,10 @@ class SmfsVault {
     [[nodiscard]] std::size_t blocks() const { return tags_.size(); }
     [[nodiscard]] std::uint64_t counter() const { return root_.counter; }
 
-    // ---- Of the boot loader, while the firmware is stopped ----
-    /// A new key, committed, then no content. Also mends what is damaged.
-    void erase();
+    // ---- Of the boot loader while the firmware is stopped, or of the firmware while no FM runs ----
+    /// Erase it, in one transaction with what @p wipe does in the store: a new key, then no content. Also mends what is
+    /// damaged. @param wipe commits the state that it is given
+    void erase(const std::function<void(const SmfsState &fresh)> &wipe);
 
   private:
     /// What a sealed root holds.

@@ -81,11 +81,4 @@ std::optional<StoredCore> Store::fault_core(std::uint32_t sequence) {
     return StoredCore{query.word(0), query.blob(1)};
 }
 
-void Store::erase_fault_cores() {
-    const std::scoped_lock lock(mutex_);
-    Transaction transaction(database_);
-    database_.execute("DELETE FROM fault_core");
-    transaction.commit();
-}
-
 } // namespace k7::card

@@ -101,13 +101,6 @@ bool Store::delete_fm(std::uint32_t fm_id) {
     return deleted;
 }
 
-void Store::erase_fms() {
-    const std::scoped_lock lock(mutex_);
-    Transaction transaction(database_);
-    database_.execute("DELETE FROM fault_core; DELETE FROM fm");
-    transaction.commit();
-}
-
 std::vector<StoredCertificate> Store::list_certificates() {
     const std::scoped_lock lock(mutex_);
     std::vector<StoredCertificate> certificates;

@@ -14,7 +14,6 @@ std::optional<SmfsState> Store::smfs_state() {
 }
 
 void Store::put_smfs_state(const SmfsState &state, bool erasing) {
-    Transaction transaction(database_);
     database_.prepare("INSERT OR REPLACE INTO smfs VALUES (1, ?, ?, ?, ?, ?)")
         .bind(0, state.generation)
         .bind(1, static_cast<std::int64_t>(state.wrapped))
@@ -22,12 +21,13 @@ void Store::put_smfs_state(const SmfsState &state, bool erasing) {
         .bind(3, std::span<const std::byte>(state.root))
         .bind(4, static_cast<std::int64_t>(erasing))
         .run();
-    transaction.commit();
 }
 
 void Store::smfs_format(const SmfsState &state) {
     const std::scoped_lock lock(mutex_);
+    Transaction transaction(database_);
     put_smfs_state(state, false);
+    transaction.commit();
 }
 
 void Store::smfs_visit(const SmfsVisitor &visit) {
@@ -60,14 +60,8 @@ void Store::smfs_commit(const SmfsChange &change) {
     transaction.commit();
 }
 
-// The key goes first and is committed: from then on the content is noise, even if the power fails before the rest.
-void Store::smfs_erase(const SmfsState &fresh) {
-    const std::scoped_lock lock(mutex_);
-    put_smfs_state(fresh, true);
-    finish_smfs_erase();
-}
-
-// Also called when the store is opened, for an erase that a power cut interrupted after its first step.
+// Follows the commit of put_smfs_state(fresh, true): the key goes first, and from then on the content is noise, even if
+// the power fails before the rest. Also called when the store is opened, for an erase that a power cut interrupted after its first step.
 void Store::finish_smfs_erase() {
     auto erasing = database_.prepare("SELECT erasing FROM smfs");
     if (!erasing.step() || erasing.integer(0) == 0)

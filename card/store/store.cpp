@@ -63,6 +63,7 @@ Store::Store(const std::string &path, std::uint64_t size_limit, const std::strin
     database_.execute(kLaterTables);
     set_size_limit(size_limit);
     finish_smfs_erase(); // before anything is read: its VACUUM allows no statement in progress
+    create_security();
     auto read_esn = database_.prepare("SELECT value FROM identity WHERE name = 'esn'");
     if (!read_esn.step())
         throw StoreError("store " + path + " is damaged: it holds no ESN");

@@ -19,6 +19,8 @@
 
 #include <openssl/crypto.h>
 
+#include "card/security/password.hpp"
+#include "card/security/policies.hpp"
 #include "card/store/database.hpp"
 #include "k7/fault_report.h"
 #include "k7/fm_abi.h"
@@ -79,6 +81,24 @@ struct SmfsChange {
     Bytes root;
 };
 
+/// Who administers the card, and how.
+struct Security {
+    bool initialised = false;
+    bool was_initialised = false; ///< now or ever
+    bool decommissioned = false;
+    bool fms_were_allowed = false; ///< now or ever
+    std::string label;
+    Credentials credentials;
+    std::uint32_t failures = 0; ///< wrong passwords in a row
+    std::map<std::uint32_t, std::uint32_t> policies;
+};
+
+/// What a change of the roles takes away, in the same transaction.
+struct StoredWipe {
+    Wipe what;
+    std::optional<SmfsState> fresh_smfs; ///< the SMFS afterwards; there if and only if the SMFS is wiped
+};
+
 /// Thread-safe; every function is one transaction. @throws Error K7_ST_STORE_FULL (nothing has changed), StoreError
 class Store {
   public:
@@ -102,8 +122,19 @@ class Store {
     void put_fm(const StoredFm &fm, const StoredCertificate &certificate);
     /// @return false when there is none
     bool delete_fm(std::uint32_t fm_id);
-    void erase_fms();
     [[nodiscard]] std::vector<StoredCertificate> list_certificates();
+
+    // ---- Roles and policies (store/security.cpp) ----
+    [[nodiscard]] Security security();
+    /// Each changes and wipes in one transaction.
+    void initialise(const std::string &label, const Credentials &credentials, bool allow_fms, const StoredWipe &wiped);
+    void set_credentials(const Credentials &credentials);
+    void set_policy(std::uint32_t number, std::uint32_t value, const StoredWipe &wiped);
+    /// With the SMFS: a new key is put in the place of the old one, then the content and every trace of it is removed.
+    void wipe(const StoredWipe &wiped);
+    /// @return failures in a row, with this one
+    std::uint32_t count_login_failure();
+    void forgive_login_failures();
 
     // ---- Fault reports (store/fault_reports.cpp) ----
     /// Makes what is kept of a core, for the report with the number @p sequence.
@@ -115,8 +146,6 @@ class Store {
     [[nodiscard]] std::uint32_t last_fault_sequence();
     /// What is kept of the core of report @p sequence; 0: of the last report that has one
     [[nodiscard]] std::optional<StoredCore> fault_core(std::uint32_t sequence);
-    /// Cores hold memory of FMs, and what FMs read from the SMFS: they go with either.
-    void erase_fault_cores();
 
     // ---- SMFS (store/smfs_blocks.cpp) ----
     [[nodiscard]] std::uint64_t smfs_capacity() const { return smfs_capacity_; }
@@ -128,8 +157,6 @@ class Store {
     /// @return empty when there is no such block
     [[nodiscard]] Bytes smfs_block(std::int64_t id);
     void smfs_commit(const SmfsChange &change);
-    /// Put @p fresh, with a new key, in the place of the old one, then remove the content and every trace of it.
-    void smfs_erase(const SmfsState &fresh);
 
   private:
     void open_file(const std::string &path);
@@ -139,6 +166,9 @@ class Store {
     void put_smfs_state(const SmfsState &state, bool erasing);
     std::uint32_t write_fault_report(k7_fault_report report, const SealCore &seal);
     void finish_smfs_erase();
+    void create_security();
+    void wipe_rows(const Wipe &wiped);
+    void change_and_wipe(const StoredWipe &wiped, const std::function<void()> &change);
     /// The statement @p sql, compiled once. Its uses end with run() or reset().
     Statement &statement(const char *sql);
 

@@ -135,6 +135,31 @@ class HSM_EXPORT Card {
     /// flight end, and the card stays in the boot loader until reset(). Needs CAP_SYS_ADMIN. Safe to repeat.
     void erase_fms();
     void erase_smfs();
+    // ---- Roles and policies (docs/roles.md). All but policies() need CAP_SYS_ADMIN; the firmware must run. ----
+
+    /// Give the HSM an SO, and a label. An HSM that has one needs login() first, and loses its SMFS.
+    /// @param label    1 to 31 printable ASCII characters
+    /// @param password 8 to 255 bytes; neither kept nor logged, here or on the card
+    void initialise(const std::string &label, ByteView password);
+    /// Log the HSM SO in on this channel, until logout(), the end of this object, or the next reset or halt.
+    /// Takes the card some 50 ms. @throws Error permission when the password is wrong (card_status()
+    /// K7_ST_BAD_PASSWORD) or was wrong for the third time in a row (K7_ST_ZEROIZED: the SMFS is gone), not_operational
+    /// when there is no SO
+    /// @param shared  while it lasts, all channels of administrators may load FMs: for the kernel's firmware upload
+    void login(ByteView password, bool shared = false);
+    void logout();
+    /// Needs login(). Other channels are logged out.
+    void change_password(ByteView password);
+    /// Erase the SMFS and the role; FMs and policies stay. The HSM is not initialised afterwards.
+    void zeroize();
+    /// Erase FMs, SMFS, certificates and the role, and set all policies to their initial values.
+    void factory_reset();
+    /// As factory_reset(), and the card says so until it is initialised again.
+    void decommission();
+    [[nodiscard]] std::vector<Policy> policies() const;
+    /// Needs login(). Erases all FMs and the SMFS if the policy is destructive and its value changes.
+    void set_policy(std::uint32_t number, std::uint32_t value);
+
     /// Reset, and wait until the card is up. That it halted again is no error: look at the state that is returned.
     /// @param mode     only operational for ResetKind::function and ResetKind::bus
     /// @param timeout  longest wait; 0: the driver's default. Needs CAP_SYS_ADMIN.

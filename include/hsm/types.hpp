@@ -109,6 +109,13 @@ struct CardStatus {
     std::int32_t temperature_mc = 0;    ///< millidegrees Celsius; 0: the card has no such sensor
     std::uint32_t core_mv = 0;          ///< millivolts; 0: no such sensor
     std::uint32_t battery_mv = 0;       ///< millivolts; 0: no such sensor
+    bool initialised = false;
+    bool fms_allowed = false;      ///< by policy
+    bool fms_were_allowed = false; ///< now or ever; nothing takes it back
+    bool smfs_auto_activation = false;
+    bool isolates_faults = false;     ///< a fault stops the FM alone; else it halts the card
+    bool decommissioned = false;      ///< and not initialised since
+    std::uint32_t login_attempts = 0; ///< wrong passwords that are left before the HSM is zeroized
 };
 
 /// The driver's own view of a card; needs no answer from the card.
@@ -127,7 +134,7 @@ struct DriverInfo {
     std::string pci_address; ///< 0000:00:03.0; empty for a card that is on no bus
 };
 
-enum class FmStatus : std::uint32_t { loaded = 1, enabled = 2 };
+enum class FmStatus : std::uint32_t { loaded = 1, enabled = 2, faulted = 3 };
 enum class FmStartup : std::uint32_t { not_started = 0, ok = 1, failed = 2 };
 
 /// A SHA-256 digest that names an FM's signed content, or a certificate.
@@ -156,7 +163,8 @@ struct FmInfo {
     Fingerprint fingerprint; ///< SHA-256 of the signed content
     std::string certificate; ///< label of the certificate that it was signed with
 };
-/// The field's words: "Enabled" or "Loaded, needs restart to activate".
+/// The field's words: "Enabled" or "Loaded, needs restart to activate"; ours: "Faulted, stopped until the next
+/// restart".
 HSM_EXPORT std::string to_string(FmStatus status);
 /// The field's words: "OK", "N/A (FM not started)" or "Failed (n)".
 HSM_EXPORT std::string startup_text(const FmInfo &fm);
@@ -207,6 +215,14 @@ struct SmfsCheck {
     std::uint32_t found = 0;           ///< findings in all; 0: the SMFS is well
     std::string reason;                ///< why nothing of it can be used; empty: it can
     std::vector<SmfsFinding> findings; ///< as many as fit one reply
+};
+
+/// A policy of the HSM; docs/roles.md says what each does.
+struct Policy {
+    std::uint32_t number = 0; ///< enum k7_policy_number of k7/payload.h
+    std::uint32_t value = 0;
+    std::uint32_t maximum = 0;
+    bool destructive = false; ///< a change erases all FMs and the SMFS
 };
 
 struct CertificateInfo {

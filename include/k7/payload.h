@@ -65,8 +65,17 @@ struct k7_card_state {
 	__le32 temperature_mc;	/* signed, millidegrees Celsius; 0: no such sensor, as below */
 	__le32 core_mv;		/* millivolts */
 	__le32 battery_mv;
-	__le32 reserved[7];
+	__le32 security;	/* K7_SECURITY_*; 0 in FAILED */
+	__le32 login_attempts;	/* of the HSM SO that are left; 0: not initialised */
+	__le32 reserved[5];
 };
+
+#define K7_SECURITY_INITIALISED		(1u << 0)
+#define K7_SECURITY_FMS_ALLOWED		(1u << 1)	/* policy K7_POLICY_FM */
+#define K7_SECURITY_FMS_WERE_ALLOWED	(1u << 2)	/* now or ever; nothing clears it */
+#define K7_SECURITY_SMFS_AUTO		(1u << 3)	/* policy K7_POLICY_SMFS_AUTO_ACTIVATION */
+#define K7_SECURITY_ISOLATE		(1u << 4)	/* policy K7_POLICY_FAULT is ISOLATE */
+#define K7_SECURITY_DECOMMISSIONED	(1u << 5)	/* and not initialised since */
 
 /** GET_RANDOM: arg0 = bytes wanted, 1 .. PAYLOAD_MAX. Reply: that many bytes. */
 
@@ -74,6 +83,7 @@ struct k7_card_state {
 enum k7_fm_status {
 	K7_FM_STATUS_LOADED = 1,	/* in the store, not running: needs a restart to activate */
 	K7_FM_STATUS_ENABLED = 2,	/* running */
+	K7_FM_STATUS_FAULTED = 3,	/* it faulted and was stopped: K7_POLICY_FAULT_ISOLATE */
 };
 
 enum k7_fm_startup {
@@ -208,6 +218,56 @@ struct k7_smfs_check {
 	__le32 reserved;
 	char reason[144];	/* ALL: why, as text padded with 0 */
 	struct k7_smfs_finding findings[];
+};
+
+/* ---- Roles and policies (docs/roles.md) ---- */
+
+#define K7_PASSWORD_MIN		8	/* bytes of a password that is set */
+#define K7_PASSWORD_MAX		255
+#define K7_LOGIN_ATTEMPTS	3	/* wrong passwords in a row that zeroize the HSM */
+
+#define K7_LOGIN_SHARED		(1u << 0)	/* while it lasts, all channels may load FMs: for the kernel's upload */
+
+/** struct k7_hsm_init - request of HSM_INIT: 32 bytes, then the HSM SO's password,
+ * K7_PASSWORD_MIN .. K7_PASSWORD_MAX bytes. An HSM that is initialised already needs
+ * the SO's login on this channel, and loses its SMFS.
+ *
+ * HSM_LOGIN: payload = password, arg0 = 0 or K7_LOGIN_SHARED. HSM_LOGOUT: no payload. HSM_PASSWORD: payload = the
+ * new password. HSM_ZEROIZE, HSM_FACTORY_RESET, HSM_DECOMMISSION: no payload.
+ */
+struct k7_hsm_init {
+	char label[32];		/* 1 .. 31 characters, padded with 0 */
+};
+
+/** Policies; 50 and 51 are the numbers that the field knows. */
+enum k7_policy_number {
+	K7_POLICY_FM = 50,			/* 1: FMs may be loaded and run */
+	K7_POLICY_SMFS_AUTO_ACTIVATION = 51,	/* 1: a firmware start activates the SMFS */
+	K7_POLICY_FAULT = 1000,			/* enum k7_policy_fault */
+};
+
+/** What a fault of an FM does. */
+enum k7_policy_fault {
+	K7_POLICY_FAULT_HALT = 0,	/* the card halts */
+	K7_POLICY_FAULT_ISOLATE = 1,	/* that FM is stopped, the others go on */
+};
+
+#define K7_POLICY_DESTRUCTIVE	(1u << 0)	/* a change erases all FMs and the SMFS */
+
+/** struct k7_policy - one policy, 16 bytes; POLICY_LIST replies a struct k7_policy_list.
+ * POLICY_SET: arg0 = number, arg1 = value.
+ */
+struct k7_policy {
+	__le32 number;		/* enum k7_policy_number */
+	__le32 value;
+	__le32 flags;		/* K7_POLICY_DESTRUCTIVE */
+	__le32 maximum;		/* values are 0 .. this */
+};
+
+struct k7_policy_list {
+	__le32 count;
+	__le32 reserved;
+	struct k7_policy policies[];
 };
 
 #endif /* K7_PAYLOAD_H */

@@ -33,7 +33,13 @@
 	K7_STATUS(FM_NO_HANDLER, 0x22, "the FM registered no dispatch handler") \
 	K7_STATUS(FM_NO_REPLY, 0x23, "the FM returned without sending a reply") \
 	K7_STATUS(FM_FAULT, 0x24, "the FM faulted and the card has halted") \
-	K7_STATUS(SMFS_NOT_ACTIVE, 0x30, "the SMFS is not activated")
+	K7_STATUS(FM_ISOLATED, 0x25, "the FM faulted and is stopped, the card goes on") \
+	K7_STATUS(SMFS_NOT_ACTIVE, 0x30, "the SMFS is not activated") \
+	K7_STATUS(NOT_INITIALISED, 0x40, "the HSM is not initialised") \
+	K7_STATUS(LOGIN_REQUIRED, 0x41, "the HSM SO must log in first") \
+	K7_STATUS(BAD_PASSWORD, 0x42, "wrong password") \
+	K7_STATUS(ZEROIZED, 0x43, "wrong password for the third time: the HSM is zeroized") \
+	K7_STATUS(FMS_NOT_ALLOWED, 0x44, "the HSM's policy does not allow FMs")
 
 enum k7_status {
 #define K7_STATUS_ENUM(name, number, text) K7_ST_##name = number,

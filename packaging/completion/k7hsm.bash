@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # bash completion of the k7hsm tools. What can be completed is read from the tools' own --help, so that it never
-# lags behind; installed once per tool (ctfm, enquiry, fmcall, fmrecover, fmsdk, k7reset, mkfm).
+# lags behind; installed once per tool (ctfm, enquiry, fmcall, fmrecover, fmsdk, hsm, k7reset, mkfm).
 
 # Options and subcommands out of the help text on standard input.
 _k7hsm_words()
@@ -31,7 +31,9 @@ _k7hsm()
 	local tool=$1 current=$2 previous=$3 word subcommand=
 	for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
 		case $word in
-		list | q | show | s | load | i | delete | d | activate | a | faults | log | cert | verify) subcommand=$word ;;
+		policy | smfs | init | login | change-password | restart | zeroize | factory-reset | decommission) subcommand=$word ;;
+		list | set | info | check) [[ $subcommand =~ ^(policy|smfs)$ ]] && subcommand+=" $word" || subcommand=$word ;;
+		q | show | s | load | i | delete | d | activate | a | faults | log | cert | verify) subcommand=$word ;;
 		esac
 	done
 	COMPREPLY=()
@@ -48,7 +50,7 @@ _k7hsm()
 	--type)
 		mapfile -t COMPREPLY < <(compgen -W "rsa2048 rsa3072 rsa4096 ec-p256 ec-p384" -- "$current")
 		return ;;
-	--in | --out | --file | --fm-file | --cert | --fm-cert-file | --key | --elf | --password-file | -c | -k | -o)
+	--in | --out | --file | --fm-file | --cert | --fm-cert-file | --key | --elf | --password-file | --new-password-file | -c | -k | -o)
 		mapfile -t COMPREPLY < <(compgen -f -- "$current")
 		return ;;
 	-f)
@@ -71,4 +73,4 @@ _k7hsm()
 	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current" | sort -u)
 }
 
-complete -F _k7hsm ctfm enquiry fmcall fmrecover fmsdk k7reset mkfm
+complete -F _k7hsm ctfm enquiry fmcall fmrecover fmsdk hsm k7reset mkfm

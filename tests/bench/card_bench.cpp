@@ -143,6 +143,7 @@ bool load_in_pieces(PolledRing &ring, std::uint64_t image) {
 /// FM_LOAD_BEGIN and 1 MiB of FM_LOAD_DATA.
 void fm_load_data_1MiB(benchmark::State &state) {
     OperationalCard card;
+    card.login();
     PolledRing ring(card);
     const std::uint64_t image = card.host.allocate(kImage);
     const bool bulk = (card.host.read(K7_REG_FEATURES) & K7_FEATURE_BULK) != 0;

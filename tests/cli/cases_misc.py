@@ -10,7 +10,7 @@ import subprocess
 
 from harness import BIN, ESN, TOP, Skip, environment, run, test
 
-TOOLS = ("ctfm", "enquiry", "fmcall", "fmrecover", "fmsdk", "k7reset", "mkfm")
+TOOLS = ("ctfm", "enquiry", "fmcall", "fmrecover", "fmsdk", "hsm", "k7reset", "mkfm")
 NOBODY = 65534
 EXPERIMENTAL_MAJOR = 240
 
@@ -216,6 +216,9 @@ def bash_completion(_card):
     assert complete("ctfm load --allow") == ["--allow-downgrade"]
     assert complete("ctfm log --f") == ["--fm"]
     assert complete("mkfm cert --pro") == ["--provider"]
+    assert {"init", "show", "policy"} <= set(complete("hsm ")), complete("hsm ")
+    assert complete("hsm policy ") and "list" in complete("hsm policy "), complete("hsm policy ")
+    assert "--yes" in complete("hsm policy set --"), complete("hsm policy set --")
     assert complete("ctfm faults --js") == ["--json"]
     assert complete("k7reset --kind fu") == ["function"]
     assert set(complete("fmrecover --")) >= {"--fm", "--smfs", "--yes", "--force", "--dry-run", "--json"}
@@ -236,8 +239,9 @@ def man_pages(_card):
         page = next((TOP / "build" / "man").glob(f"{tool}.[18]"))
         text = page.read_text()
         assert "EXIT STATUS" in text and "@include" not in text, page
-        subcommands = {"ctfm": ("list", "show", "load", "delete", "faults", "log"), "mkfm": ("cert", "show", "verify")}.get(tool, ())
-        for arguments in [()] + [(name,) for name in subcommands]:
+        subcommands = {"ctfm": ("list", "show", "load", "delete", "faults", "log"), "mkfm": ("cert", "show", "verify"),
+                       "hsm": ("init", "change-password", "zeroize", "policy set")}.get(tool, ())
+        for arguments in [()] + [name.split() for name in subcommands]:
             for option in re.findall(r"(?<=[ ,])--([a-z-]+)", run(tool, *arguments, "--help").out):
                 assert re.search(rf"-{option}\b", text) or option.startswith("fm-"), f"{page} lacks --{option}"
         if shutil.which("mandoc"):
@@ -255,7 +259,7 @@ def library_for_other_programs(card):
         int main() {
             try {
                 hsm::Card card = hsm::Card::open("sim:");
-                if (card.identity().esn.size() != 14 || !card.fms().empty())
+                if (card.identity().esn.size() != 14 || card.status().initialised)
                     return 99;
                 hsm::Card::open("nonsense");
             } catch (const hsm::Error &error) {

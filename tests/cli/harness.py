@@ -18,6 +18,7 @@ TOP = pathlib.Path(__file__).resolve().parent.parent.parent
 BIN = TOP / os.environ.get("K7_BUILD", "build") / "bin"  # K7_BUILD=build/san tests the sanitized tools
 FMS = TOP / "build" / "fm"
 ESN = "0123-4567-89AB"
+SO_PASSWORD = "k7hsm test password"
 LIMIT_S = 60
 
 TESTS = []
@@ -63,7 +64,14 @@ class Result:
 
 def environment(home):
     # ASan's dlopen() does not look beside the library that calls it, hence LD_LIBRARY_PATH.
-    return {"PATH": os.environ["PATH"], "HOME": str(home), "LC_ALL": "C", "LD_LIBRARY_PATH": str(BIN.parent / "lib")}
+    variables = {"PATH": os.environ["PATH"], "HOME": str(home), "LC_ALL": "C", "LD_LIBRARY_PATH": str(BIN.parent / "lib")}
+    if PASSWORD_FILE.exists():
+        variables["K7HSM_PASSWORD_FILE"] = str(PASSWORD_FILE)
+    return variables
+
+
+# Of the HSM SO of a test's cards; made by main(). The tools take it from the environment.
+PASSWORD_FILE = pathlib.Path(tempfile.gettempdir()) / f"k7cli-so-password.{os.getpid()}"
 
 
 def run(*arguments, stdin=b"", home="/nonexistent", user=None, cwd=None, variables=None):
@@ -104,6 +112,12 @@ def run_on_terminal(answer, *arguments):
     return os.waitstatus_to_exitcode(status), shown.decode(errors="replace").replace("\r\n", "\n")
 
 
+def write_password(path, password):
+    path.touch(mode=0o600)
+    path.write_text(password + "\n")
+    return path
+
+
 class Signer:
     """A signing key with its certificate, made by mkfm."""
 
@@ -125,7 +139,8 @@ class Card:
         self.home = self.directory / "home"
         self.home.mkdir()
         self.store = self.directory / "store.db"
-        self.selector = f"sim:{self.store},esn={ESN}"
+        self.as_delivered = f"sim:{self.store},esn={ESN}"
+        self.selector = f"{self.as_delivered},so-password-file={PASSWORD_FILE}"  # ready for FMs
         self.signer = Signer(self.directory, "signer")
         self._images = {}
 
@@ -139,6 +154,9 @@ class Card:
 
     def ctfm(self, *arguments):
         return run("ctfm", "--card", self.selector, *arguments, home=self.home)
+
+    def hsm(self, *arguments):
+        return run("hsm", "--card", self.as_delivered, *arguments, home=self.home)
 
     def fmcall(self, *arguments, stdin=b""):
         return run("fmcall", "--card", self.selector, *arguments, stdin=stdin, home=self.home)
@@ -192,8 +210,12 @@ def main(arguments):
     verbose = "-v" in arguments
     names = [argument for argument in arguments if argument != "-v"]
     counts = {"passed": 0, "failed": 0, "skipped": 0}
-    for function in TESTS:
-        if not names or any(name in function.__name__ for name in names):
-            counts[run_one(function, verbose)] += 1
+    write_password(PASSWORD_FILE, SO_PASSWORD)
+    try:
+        for function in TESTS:
+            if not names or any(name in function.__name__ for name in names):
+                counts[run_one(function, verbose)] += 1
+    finally:
+        PASSWORD_FILE.unlink()
     print(", ".join(f"{count} {what}" for what, count in counts.items() if count or what != "skipped"))
     return 0 if counts["failed"] == 0 and counts["passed"] > 0 else 1

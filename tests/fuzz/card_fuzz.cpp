@@ -145,9 +145,11 @@ void play(Guest &guest, const Operation &operation) {
     }
 }
 
-bool wait_operational(Guest &guest) {
+// The input may have zeroized it: then it is not initialised any more.
+bool wait_serving(Guest &guest) {
     for (int i = 0; i < 100000; ++i) {
-        if (K7_STATE_GET(k7card_mmio_read(guest.card, K7_REG_STATE, 4)) == K7_STATE_OPERATIONAL)
+        const std::uint32_t state = K7_STATE_GET(k7card_mmio_read(guest.card, K7_REG_STATE, 4));
+        if (state == K7_STATE_OPERATIONAL || state == K7_STATE_PRE_INIT)
             return true;
         std::this_thread::sleep_for(std::chrono::microseconds(100));
     }
@@ -160,8 +162,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size
     Guest guest;
     const k7card_host host{sizeof(k7card_host), K7CARD_ABI, &guest,  dma_read, dma_write,
                            interrupt,           nullptr,    nullptr, nullptr};
-    guest.card = k7card_create(&host, nullptr, 0, nullptr, 0);
-    if (!guest.card || !wait_operational(guest))
+    const k7card_property provisioned{"so-password-file", "tests/so-password"};
+    guest.card = k7card_create(&host, &provisioned, 1, nullptr, 0);
+    if (!guest.card || !wait_serving(guest))
         std::abort();
     for (std::size_t at = 0; at + sizeof(Operation) <= size && at < 256 * sizeof(Operation); at += sizeof(Operation)) {
         Operation operation;
@@ -170,7 +173,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size
     }
     // Whatever happened, a power cycle brings the card back.
     k7card_reset(guest.card, K7CARD_RESET_POWER);
-    if (!wait_operational(guest))
+    if (!wait_serving(guest))
         std::abort();
     k7card_destroy(guest.card);
     return 0;

@@ -101,6 +101,7 @@ void test_bulk(Context &context) {
     tap.check((info.driver_features & K7_DRIVER_HAS_BULK) != 0 && info.bulk_max > info.payload_max &&
                   info.bulk_max <= K7_BULK_MAX,
               "card and driver have bulk payloads");
+    tap.result(0, node.login(), "HSM_LOGIN");
     test_lengths(tap, node, info.bulk_max);
     test_bad_memory(tap, node);
     test_other_memory(tap, node);

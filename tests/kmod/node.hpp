@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <cstdint>
+#include <cstdlib>
 #include <fstream>
 #include <poll.h>
 #include <span>
@@ -89,6 +90,18 @@ class Node {
         k7_ioc_request nop = request(K7_CMD_NOP);
         nop.timeout_ms = timeout_ms;
         return send(nop);
+    }
+
+    /// Log the HSM SO in on this file, with the password of the guest's cards.
+    int login() const {
+        const char *const name = std::getenv("K7HSM_PASSWORD_FILE"); // tests/vm/init
+        std::ifstream file(name != nullptr ? name : "");
+        std::string password;
+        std::getline(file, password);
+        k7_ioc_request login = request(K7_CMD_HSM_LOGIN);
+        login.in_addr = reinterpret_cast<std::uintptr_t>(password.data());
+        login.in_len = static_cast<std::uint32_t>(password.size());
+        return send(login);
     }
 
     static k7_submission submission(std::uint32_t opcode, std::uint64_t user_data = 0, std::span<std::byte> reply = {},

@@ -2,22 +2,15 @@
 //
 // Power cuts: each change of the store is interrupted at each of its file operations, by killing the process inside
 // it, half of a write done. Whatever the moment, the card comes back with the state before or the state after.
-// With sanitizers, where a new process takes many times as long, only some of the moments are played.
 #include <filesystem>
 #include <sys/wait.h>
 
-#include "tests/unit/aftermath_crash_vfs.hpp"
+#include "tests/unit/aftermath_power_cut.hpp"
 #include "tests/unit/card_smfs_fixture.hpp"
 #include "tests/unit/small_fm.hpp"
 
 namespace k7::test {
 namespace {
-
-#ifdef __SANITIZE_ADDRESS__
-constexpr int kMomentStep = 9;
-#else
-constexpr int kMomentStep = 1;
-#endif
 
 /// One kind of change and what can be seen of it.
 struct Scenario {
@@ -90,7 +83,7 @@ const std::vector<Scenario> kScenarios{
     {"smfs_activate", put_keeper,
      [](OperationalCard &card) {
          card.restart();
-         card.ring.command(K7_CMD_SMFS_ACTIVATE);
+         card.activate_smfs();
          card.call(kKeeper, "put /keys/stays seen");
      },
      whole_tree},
@@ -118,13 +111,13 @@ const std::vector<Scenario> kScenarios{
          load_small(card, fm_of_version(kSmall, 0x0100));
          load_small(card, fm_of_version(kSmall + 1, 0x0100));
      },
-     [](OperationalCard &card) { card.ring.command(K7_CMD_FM_DELETE, {}, kSmall); }, fms_running},
+     [](OperationalCard &card) { card.remove(kSmall); }, fms_running},
     {"delete",
      [](OperationalCard &card) {
          put_vault(card);
          card.load("echo");
      },
-     [](OperationalCard &card) { card.ring.command(K7_CMD_FM_DELETE, {}, kEcho); }, fms_and_secret},
+     [](OperationalCard &card) { card.remove(kEcho); }, fms_and_secret},
     {"erase_fms",
      [](OperationalCard &card) {
          load_small(card, fm_without_handler(kSmall));
@@ -151,27 +144,6 @@ const std::vector<Scenario> kScenarios{
          return std::to_string(card.host.read(K7_REG_FAULT_SEQUENCE)) + " " + field_text(card.fault_report().symbol);
      }},
 };
-
-/// Run @p change in a process of its own that dies at its file operation number @p moment; 0: never.
-/// @return true when it was done before that
-bool cut_at(int moment, const Properties &properties, void (*change)(OperationalCard &card)) {
-    const pid_t child = fork();
-    if (child == 0) {
-        try {
-            plan_mishap(Mishap::Die, 0);
-            OperationalCard card(properties);
-            plan_mishap(Mishap::Die, moment);
-            change(card);
-            _exit(0);
-        } catch (const std::exception &) {
-            _exit(2);
-        }
-    }
-    int status = 0;
-    waitpid(child, &status, 0);
-    EXPECT_TRUE(WIFSIGNALED(status) ? WTERMSIG(status) == SIGKILL : WEXITSTATUS(status) == 0) << status;
-    return WIFEXITED(status);
-}
 
 class CardPowerCut : public testing::TestWithParam<Scenario> {
   protected:
@@ -229,21 +201,37 @@ std::string scenario_name(const testing::TestParamInfo<Scenario> &scenario) {
 }
 INSTANTIATE_TEST_SUITE_P(Changes, CardPowerCut, testing::ValuesIn(kScenarios), scenario_name);
 
-// A refused image touches no file, so no cut can catch it half done.
+/// Runs @p body in a process of its own, because the mishap is for all databases of a process.
+template <class Body>
+void in_child(Body &&body) {
+    const pid_t child = fork();
+    if (child == 0) {
+        try {
+            body();
+        } catch (const std::exception &error) {
+            ADD_FAILURE() << error.what();
+        }
+        _exit(testing::Test::HasFailure() ? 1 : 0);
+    }
+    int status = 0;
+    waitpid(child, &status, 0);
+    EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << status;
+}
+
+// A refused image touches no file, so no cut can catch it half done. (The login before it does.)
 TEST(CardPowerCutOfRefusal, LowerVersionLeavesTheStoreAlone) {
     const TemporaryDirectory directory;
-    const Properties properties{{"store", directory.file("store")}};
-    {
-        OperationalCard card(properties);
+    in_child([&directory] {
+        plan_mishap(Mishap::Die, 0);
+        OperationalCard card(Properties{{"store", directory.file("store")}});
         load_small(card, fm_of_version(kSmall, 0x0200));
-    }
-    const Bytes before = read_file(directory.file("store"));
-    ASSERT_TRUE(cut_at(0, properties, [](OperationalCard &card) {
+        card.login();
+        const Bytes before = read_file(directory.file("store"));
         const int changes = changes_so_far();
-        if (load_small(card, fm_of_version(kSmall, 0x0100)).status != K7_ST_IMAGE_OLDER || changes_so_far() != changes)
-            throw std::runtime_error("the refused load has changed a file");
-    }));
-    EXPECT_EQ(read_file(directory.file("store")), before);
+        EXPECT_EQ(load_small(card, fm_of_version(kSmall, 0x0100)).status, K7_ST_IMAGE_OLDER);
+        EXPECT_EQ(changes_so_far(), changes);
+        EXPECT_EQ(read_file(directory.file("store")), before);
+    });
 }
 
 // From the moment on at which the new key is committed, the old one is in no file, also not in the journal that made
@@ -305,19 +293,6 @@ TEST(CardPowerCutAtBirth, NewStoreIsWholeOrMadeAgain) {
 
 // ---- A store that cannot be written any more ------------------------------------------------------------------------
 
-/// Runs @p body in a process of its own, because the mishap is for all databases of a process.
-template <class Body>
-void in_child(Body &&body) {
-    const pid_t child = fork();
-    if (child == 0) {
-        body();
-        _exit(testing::Test::HasFailure() ? 1 : 0);
-    }
-    int status = 0;
-    waitpid(child, &status, 0);
-    EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << status;
-}
-
 /// A card with the FM vault, whose store fails from now on.
 void with_failing_store(void (*body)(OperationalCard &card)) {
     in_child([body] {
@@ -326,6 +301,7 @@ void with_failing_store(void (*body)(OperationalCard &card)) {
         OperationalCard card(Properties{{"store", directory.file("store")}});
         card.load("vault");
         card.restart();
+        card.login(); // which is committed, too
         plan_mishap(Mishap::Fail, 1);
         body(card);
     });

@@ -142,7 +142,7 @@ TEST_F(CardCores, GoWithTheFmsWithOneFmAndWithTheSmfs) {
     const auto erase_smfs = [](OperationalCard &card) { return card.host.mailbox(K7_BOOT_ERASE_SMFS).status; };
     const auto delete_fm = [](OperationalCard &card) {
         card.restart();
-        return card.ring.command(K7_CMD_FM_DELETE, {}, kCrashy).status;
+        return card.remove(kCrashy).status;
     };
     for (const std::function<k7_status(OperationalCard &)> &erase :
          {std::function<k7_status(OperationalCard &)>(erase_fms), {erase_smfs}, {delete_fm}}) {

@@ -41,6 +41,20 @@ class OperationalCard {
             throw std::runtime_error("the card did not become operational");
         if (ring.enable() != K7_RING_ENABLED)
             throw std::runtime_error("the ring could not be enabled");
+        logged_in_ = false;
+    }
+    /// The HSM SO on channel 1, once for each start of the firmware.
+    void login() {
+        if (!std::exchange(logged_in_, true) && ring.command(K7_CMD_HSM_LOGIN, bytes_of(kPassword)).status != K7_ST_OK)
+            throw std::runtime_error("the HSM SO could not log in");
+    }
+    CommandReply remove(std::uint32_t fm_id) {
+        login();
+        return ring.command(K7_CMD_FM_DELETE, {}, fm_id);
+    }
+    CommandReply activate_smfs() {
+        login();
+        return ring.command(K7_CMD_SMFS_ACTIVATE);
     }
     void restart() {
         host.reset(K7CARD_RESET_FLR);
@@ -49,6 +63,7 @@ class OperationalCard {
 
     CommandReply load_begin(std::size_t image_size, const Bytes &certificate, const std::string &label = {},
                             std::uint32_t flags = 0) {
+        login();
         k7_fm_load load{};
         load.image_size = static_cast<std::uint32_t>(image_size);
         load.certificate_size = static_cast<std::uint32_t>(certificate.size());
@@ -113,6 +128,9 @@ class OperationalCard {
 
     CardHost host;
     Ring ring;
+
+  private:
+    bool logged_in_ = false;
 };
 
 /// A directory that is gone with all that is in it when the test ends.

@@ -53,7 +53,7 @@ TEST(CardFm, UnknownFms) {
     OperationalCard card;
     EXPECT_EQ(card.call(kEcho, "hello").text(), "FM a000 is not loaded");
     EXPECT_EQ(card.call(0xffffffff, "hello").status, K7_ST_FM_NOT_FOUND);
-    EXPECT_EQ(card.ring.command(K7_CMD_FM_DELETE, {}, kEcho).status, K7_ST_FM_NOT_FOUND);
+    EXPECT_EQ(card.remove(kEcho).status, K7_ST_FM_NOT_FOUND);
 }
 
 TEST(CardFm, ReplacedFmRunsInItsOldVersionUntilTheRestart) {
@@ -75,7 +75,7 @@ TEST(CardFm, DeletedAtOnce) {
     card.load("echo");
     card.load("vault");
     card.restart();
-    EXPECT_EQ(card.ring.command(K7_CMD_FM_DELETE, {}, kEcho).status, K7_ST_OK);
+    EXPECT_EQ(card.remove(kEcho).status, K7_ST_OK);
     EXPECT_EQ(card.call(kEcho, "hello").status, K7_ST_FM_NOT_FOUND);
     EXPECT_EQ(card.fm_ids(), std::vector{kVault});
     card.restart();

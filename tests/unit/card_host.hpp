@@ -35,6 +35,20 @@ namespace k7::test {
 using Bytes = std::vector<std::byte>;
 using Properties = std::vector<std::pair<std::string, std::string>>;
 
+/// Of the HSM SO of cards that are provisioned: the first line of kPasswordFile.
+constexpr std::string_view kPassword = "k7hsm test password";
+constexpr const char *kPasswordFile = "tests/so-password";
+/// For a card that is as a factory delivers it.
+const std::pair<std::string, std::string> kAsDelivered{"so-password-file", ""};
+
+/// @p properties of a card that is ready for FMs, unless they say otherwise.
+inline Properties provisioned(Properties properties) {
+    const auto says = [](const auto &property) { return property.first == kAsDelivered.first; };
+    if (std::none_of(properties.begin(), properties.end(), says))
+        properties.emplace_back("so-password-file", kPasswordFile);
+    return properties;
+}
+
 /// Far beyond what anything takes, even with sanitizers on a loaded machine: reaching it is a failure.
 constexpr auto kPatience = std::chrono::seconds(60);
 
@@ -92,9 +106,11 @@ class CardHost {
     static constexpr std::uint64_t kMemoryBase = 0x40000000;
     static constexpr std::size_t kMemorySize = 8 << 20;
 
+    /// @param properties completed by provisioned()
     explicit CardHost(const Properties &properties = {}) : memory_(kMemorySize) {
+        const Properties all = provisioned(properties);
         std::vector<k7card_property> list;
-        for (const auto &[name, value] : properties)
+        for (const auto &[name, value] : all)
             list.push_back({name.c_str(), value.c_str()});
         const k7card_host host{.size = sizeof(k7card_host),
                                .abi = K7CARD_ABI,
@@ -258,6 +274,12 @@ class CardHost {
     std::uint32_t tag_ = 0;
     std::unique_ptr<k7card, Destroy> card_;
 };
+
+/// Does the firmware serve the rings?
+inline bool firmware_runs(CardHost &host) {
+    const std::uint32_t state = host.state();
+    return state == K7_STATE_OPERATIONAL || state == K7_STATE_PRE_INIT || state == K7_STATE_MAINTENANCE;
+}
 
 /// One ring pair, driven as the driver does.
 class Ring {

@@ -270,7 +270,7 @@ TEST(CardImage, VersionsAreComparedWithTheStoreNotWithWhatRuns) {
     card.restart();
     ASSERT_EQ(card.load_image(versioned(0x0300), certificate).status, K7_ST_OK);
     EXPECT_EQ(card.load_image(versioned(0x0200), certificate).status, K7_ST_IMAGE_OLDER);
-    ASSERT_EQ(card.ring.command(K7_CMD_FM_DELETE, {}, 0xa200).status, K7_ST_OK);
+    ASSERT_EQ(card.remove(0xa200).status, K7_ST_OK);
     EXPECT_EQ(card.load_image(versioned(0x0200), certificate).status, K7_ST_OK) << "nothing is there to be compared";
 }
 

@@ -81,7 +81,7 @@ TEST_F(CardSmfs, FileThatAnotherFmHasOpenIsBusy) {
     EXPECT_EQ(card.call(kKeeper, "put /shared/pin 0815").result, 0u);
     EXPECT_EQ(card.call(kKeeper, "open /shared/pin").result, 0u);
     EXPECT_EQ(card.call(kKeeper + 1, "del /shared/pin").result, kBusy);
-    EXPECT_EQ(card.ring.command(K7_CMD_FM_DELETE, {}, kKeeper).status, K7_ST_OK);
+    EXPECT_EQ(card.remove(kKeeper).status, K7_ST_OK);
     EXPECT_EQ(card.call(kKeeper + 1, "del /shared/pin").result, 0u) << "the FM that had it open is gone";
 }
 
@@ -186,7 +186,7 @@ TEST_F(CardSmfs, OldRootIsNoticed) {
     query("UPDATE smfs SET root = " + root);
     OperationalCard card(properties());
     EXPECT_EQ(card.host.card_state().smfs_state, static_cast<std::uint32_t>(K7_SMFS_DAMAGED));
-    EXPECT_NE(card.ring.command(K7_CMD_SMFS_ACTIVATE).text().find("of another time"), std::string::npos);
+    EXPECT_NE(card.activate_smfs().text().find("of another time"), std::string::npos);
 }
 
 TEST_F(CardSmfs, StrayBlocksAreFound) {
@@ -237,7 +237,7 @@ TEST_F(CardSmfs, OldCopyOfTheStoreIsNoticed) {
         OperationalCard card(counted);
         EXPECT_EQ(card.host.card_state().smfs_state, static_cast<std::uint32_t>(K7_SMFS_DAMAGED));
         EXPECT_EQ(card.call(kKeeper, "get /one").result, kNotInited);
-        const std::string why = card.ring.command(K7_CMD_SMFS_ACTIVATE).text();
+        const std::string why = card.activate_smfs().text();
         EXPECT_EQ(why.find("an old copy of the store was put back"), 0u) << why;
     }
     write_file(store(), newest);
@@ -296,7 +296,7 @@ TEST_F(CardSmfs, CounterOfAnotherCardOrTimeIsNoticed) {
     write_file(file("counter"), old);
     {
         OperationalCard card(counted);
-        const std::string why = card.ring.command(K7_CMD_SMFS_ACTIVATE).text();
+        const std::string why = card.activate_smfs().text();
         EXPECT_NE(why.find("is of an older time"), std::string::npos) << why;
     }
     write_file(file("counter"), newest);

@@ -176,7 +176,7 @@ TEST_F(CardStore, SmfsIsKeptPerFmAndIsSealed) {
         EXPECT_EQ(info.state, static_cast<std::uint32_t>(K7_SMFS_ACTIVE));
         EXPECT_EQ(info.files, 1u);
         EXPECT_EQ(info.used, 260u);
-        EXPECT_EQ(card.ring.command(K7_CMD_SMFS_ACTIVATE).status, K7_ST_OK);
+        EXPECT_EQ(card.activate_smfs().status, K7_ST_OK);
         EXPECT_FALSE(in_file(bytes_of(kSecret))) << "never in the clear";
         EXPECT_FALSE(in_file(bytes_of(kName))) << "names neither";
     }

@@ -16,11 +16,14 @@ namespace {
 using std::chrono::milliseconds;
 
 Card open_card() {
-    return Card::open("sim:,esn=0123-4567-89AB");
+    Card card = Card::open(std::string("sim:,esn=0123-4567-89AB") + kProvisioned);
+    card.login(as_bytes(kPassword));
+    return card;
 }
 
 FmInfo load(Card &card, const std::string &name) {
     const Bytes image = signed_fm(name);
+    card.login(as_bytes(kPassword));
     return card.load_fm({image, certificate_der(signer().certificate_pem), {}});
 }
 
@@ -147,6 +150,7 @@ TEST(HsmCard, AnFmRunsAfterTheRestart) {
     EXPECT_EQ(call(card, fm.id.value, "hello"), "hello");
     EXPECT_EQ(card.certificates().front().label, "release");
     // The stored certificate is enough the next time.
+    card.login(as_bytes(kPassword));
     EXPECT_NO_THROW((void)card.load_fm({image, {}, "release"}));
     card.delete_fm(fm.id);
     EXPECT_TRUE(card.fms().empty());
@@ -294,9 +298,53 @@ TEST(HsmCard, PayloadLimits) {
     EXPECT_EQ(error_of([&] { (void)call(card, 0xa000, most + "y"); }).kind(), ErrorKind::usage);
 }
 
+TEST(HsmCard, InitLoginAndPolicies) {
+    Card card = Card::open("sim:");
+    EXPECT_EQ(card.status().state, CardState::pre_init);
+    EXPECT_FALSE(card.status().initialised);
+    const Error not_initialised = error_of([&] { (void)card.fms(); });
+    EXPECT_EQ(not_initialised.kind(), ErrorKind::not_operational);
+    EXPECT_TRUE(contains(not_initialised.what(), "hsm init")) << not_initialised.what();
+    card.initialise("mine", as_bytes("a password"));
+    EXPECT_EQ(card.identity().label, "mine");
+    EXPECT_EQ(card.status().state, CardState::operational);
+    EXPECT_EQ(error_of([&] { card.set_policy(50, 1); }).kind(), ErrorKind::permission);
+    const Error wrong = error_of([&] { card.login(as_bytes("no password")); });
+    EXPECT_EQ(wrong.card_status(), K7_ST_BAD_PASSWORD);
+    EXPECT_TRUE(contains(wrong.what(), "2 attempts are left")) << wrong.what();
+    EXPECT_EQ(card.status().login_attempts, 2u);
+    card.login(as_bytes("a password"));
+    card.set_policy(50, 1);
+    EXPECT_TRUE(card.status().fms_allowed);
+    EXPECT_EQ(card.policies().front().value, 1u);
+    EXPECT_TRUE(card.policies().front().destructive);
+    card.change_password(as_bytes("a new password"));
+    card.logout();
+    EXPECT_EQ(error_of([&] { card.delete_fm({0xa000}); }).card_status(), K7_ST_LOGIN_REQUIRED);
+    card.login(as_bytes("a new password"));
+    card.zeroize();
+    EXPECT_EQ(card.status().state, CardState::pre_init);
+    EXPECT_TRUE(card.status().fms_allowed) << "policies stay";
+    card.factory_reset();
+    EXPECT_FALSE(card.status().fms_allowed);
+    EXPECT_TRUE(card.status().fms_were_allowed);
+    card.decommission();
+    EXPECT_TRUE(card.status().decommissioned);
+}
+
+TEST(HsmCard, PasswordsAndLabelsThatCannotBe) {
+    Card card = Card::open("sim:");
+    EXPECT_EQ(error_of([&] { card.initialise("", as_bytes("a password")); }).kind(), ErrorKind::usage);
+    EXPECT_EQ(error_of([&] { card.initialise(std::string(32, 'x'), as_bytes("a password")); }).kind(),
+              ErrorKind::usage);
+    EXPECT_EQ(error_of([&] { card.initialise("mine", as_bytes("short")); }).kind(), ErrorKind::usage);
+    EXPECT_EQ(error_of([&] { card.login({}); }).kind(), ErrorKind::usage);
+    EXPECT_EQ(error_of([&] { card.login(as_bytes("a password")); }).card_status(), K7_ST_NOT_INITIALISED);
+}
+
 TEST(HsmCard, TheStoreOutlivesTheCard) {
     const TemporaryDirectory directory;
-    const std::string selector = "sim:" + directory.file("store");
+    const std::string selector = "sim:" + directory.file("store") + kProvisioned;
     std::string esn;
     {
         Card card = Card::open(selector);

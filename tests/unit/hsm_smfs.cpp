@@ -14,7 +14,7 @@ class HsmSmfs : public testing::Test {
   protected:
     [[nodiscard]] std::string selector() const {
         return "sim:" + directory_.file("store") + ",counter=" + directory_.file("counter") +
-               ",root-key=" + directory_.file("key");
+               ",root-key=" + directory_.file("key") + kProvisioned;
     }
     void put(const std::string &request) {
         Card card = Card::open(selector());
@@ -26,6 +26,7 @@ class HsmSmfs : public testing::Test {
             Card card = Card::open(selector());
             const Bytes image = signed_fm("vault");
             const Bytes certificate = certificate_der(signer().certificate_pem);
+            card.login(as_bytes(kPassword));
             card.load_fm({image, certificate, ""});
         }
         put("put pin 0815");

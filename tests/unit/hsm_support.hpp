@@ -44,6 +44,10 @@ inline Bytes signed_fm(const std::string &name) {
     return build_fm_image(fm_elf(name), signer().key_pem, signer().certificate_pem, 1700000000);
 }
 
+/// After a sim: selector: a new card is initialised, its FMs are allowed, its SO has this password.
+constexpr const char *kProvisioned = ",so-password-file=tests/so-password";
+constexpr std::string_view kPassword = "k7hsm test password";
+
 /// A directory that goes away with the test.
 class TemporaryDirectory {
   public:

@@ -78,6 +78,10 @@ Option CommandLine::add_repeated(const std::string &names, std::vector<std::stri
                       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll));
 }
 
+Option CommandLine::add_rest(const std::string &name, std::vector<std::string> &values, const std::string &help) {
+    return Option(declare(*app_, name, values, help, {}));
+}
+
 void CommandLine::add_flag(const std::string &names, bool &value, const std::string &help) {
     app_->add_flag(names, value, help);
 }
@@ -99,6 +103,14 @@ void CommandLine::add_yes_option(bool &yes) {
     add_flag("-f,--yes,--force", yes, "Do not ask for confirmation");
 }
 
+void CommandLine::add_password_option(std::string &file) {
+    add("--password-file", file,
+        "File whose first line is the HSM SO's password; - is standard input. Default: $K7HSM_PASSWORD_FILE, else "
+        "asked "
+        "on the terminal",
+        "FILE");
+}
+
 CommandLine CommandLine::add_subcommand(const std::string &name, const std::string &help, const std::string &alias) {
     CLI::App *const subcommand = app_->add_subcommand(name, help);
     if (!alias.empty())
@@ -108,6 +120,10 @@ CommandLine CommandLine::add_subcommand(const std::string &name, const std::stri
 
 void CommandLine::require_subcommands(std::size_t least, std::size_t most) {
     app_->require_subcommand(least, most);
+}
+
+CommandLine CommandLine::subcommand(const std::string &name) const {
+    return CommandLine(app_->get_subcommand(name));
 }
 
 bool CommandLine::has(const std::string &subcommand) const {

@@ -66,6 +66,8 @@ class CommandLine {
     /// May be repeated, once for each value, whatever characters are in it.
     Option add_repeated(const std::string &names, std::vector<std::string> &values, const std::string &help,
                         const std::string &type);
+    /// All arguments that are left.
+    Option add_rest(const std::string &name, std::vector<std::string> &values, const std::string &help);
     void add_flag(const std::string &names, bool &value, const std::string &help);
     /// That was declared before. @throws CLI::OptionNotFound
     [[nodiscard]] Option option(const std::string &name) const;
@@ -77,11 +79,15 @@ class CommandLine {
     void add_card_argument(std::string &card);
     /// --yes and its synonyms --force and -f.
     void add_yes_option(bool &yes);
+    /// --password-file FILE: that of the HSM SO; $K7HSM_PASSWORD_FILE is its default (utils/common/password.hpp).
+    void add_password_option(std::string &file);
 
     // ---- Subcommands ----
     CommandLine add_subcommand(const std::string &name, const std::string &help, const std::string &alias = {});
     /// How many there must be, and may be.
     void require_subcommands(std::size_t least, std::size_t most);
+    /// One that was added. @throws CLI::OptionNotFound
+    [[nodiscard]] CommandLine subcommand(const std::string &name) const;
     /// After parsing: was it given?
     [[nodiscard]] bool has(const std::string &subcommand) const;
 

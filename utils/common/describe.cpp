@@ -107,7 +107,14 @@ Json to_json(const hsm::CardStatus &status) {
             {"smfs_capacity", status.smfs_capacity},
             {"temperature_mc", status.temperature_mc},
             {"core_mv", status.core_mv},
-            {"battery_mv", status.battery_mv}};
+            {"battery_mv", status.battery_mv},
+            {"initialised", status.initialised},
+            {"fms_allowed", status.fms_allowed},
+            {"fms_were_allowed", status.fms_were_allowed},
+            {"smfs_auto_activation", status.smfs_auto_activation},
+            {"fault_policy", status.isolates_faults ? "isolate" : "halt"},
+            {"decommissioned", status.decommissioned},
+            {"login_attempts", status.login_attempts}};
 }
 
 std::string card_text(const hsm::Card &card, const hsm::Identity &identity, const hsm::CardStatus &status) {

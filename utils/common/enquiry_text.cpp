@@ -202,6 +202,24 @@ Value smfs(const ModuleView &module) {
            std::to_string(module.status->smfs_capacity) + " bytes";
 }
 
+Value initialised(const ModuleView &module) {
+    if (!module.status)
+        return std::nullopt;
+    if (!module.status->initialised)
+        return module.status->decommissioned ? "no (decommissioned)" : "no";
+    return "yes, " + std::to_string(module.status->login_attempts) + " login attempts left";
+}
+Value fms_allowed(const ModuleView &module) {
+    if (!module.status)
+        return std::nullopt;
+    if (module.status->fms_allowed)
+        return "yes";
+    return module.status->fms_were_allowed ? "no (but they were)" : "no";
+}
+Value fault_policy(const ModuleView &module) {
+    return module.status ? Value(module.status->isolates_faults ? "isolate" : "halt") : std::nullopt;
+}
+
 Value measured(const ModuleView &module, std::int64_t value, const char *unit) {
     if (!module.status || value == 0) // 0: the card has no such sensor
         return std::nullopt;
@@ -238,6 +256,9 @@ constexpr Field kOwnFields[] = {
     {"driver version", driver_version},
     {"FMs", fms},
     {"SMFS", smfs},
+    {"initialised", initialised},
+    {"FMs allowed", fms_allowed},
+    {"fault policy", fault_policy},
     {"temperature", temperature},
     {"core voltage", core_voltage},
     {"battery voltage", battery_voltage},

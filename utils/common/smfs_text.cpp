@@ -61,7 +61,7 @@ int smfs_info(const Tool &tool, const hsm::Card &card) {
     row(tool, "Old copies:", info.has_counter ? "noticed, by the counter file" : "not noticed: no counter file");
     tool.result({{"card", card.name()}, {"smfs", to_json(info)}});
     if (info.damaged)
-        tool.note("the SMFS is damaged: `smfs check` says what, and what helps");
+        tool.note("the SMFS is damaged: `hsm smfs check` says what, and what helps");
     return info.damaged ? kExitFailed : kExitDone;
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// `smfs info` and `smfs check`: what a tool says of a card's SMFS.
+// `hsm smfs info` and `hsm smfs check`: what a tool says of a card's SMFS.
 #pragma once
 
 #include "hsm/card.hpp"

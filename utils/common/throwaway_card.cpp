@@ -4,6 +4,7 @@
 #include <cstring>
 #include <ctime>
 
+#include "k7/payload.h"
 #include "utils/common/files.hpp"
 
 namespace k7::tool {
@@ -25,6 +26,10 @@ ThrowawayCard::ThrowawayCard(const hsm::Bytes &elf, const std::string &propertie
     const hsm::SigningIdentity identity = hsm::make_signing_identity(hsm::KeyType::ec_p256, "throw-away", 1);
     const auto now = static_cast<std::uint64_t>(std::time(nullptr));
     const hsm::Bytes image = hsm::build_fm_image(elf, identity.key_pem, identity.certificate_pem, now);
+    const hsm::SecureBytes password = card_.random(32);
+    card_.initialise("throw-away", password);
+    card_.login(password);
+    card_.set_policy(K7_POLICY_FM, 1);
     card_.load_fm({image, hsm::certificate_der(identity.certificate_pem), {}});
 }
 

@@ -3,6 +3,7 @@
 // 1 MiB of FM image on its way to the card, without the checks that come after it, beside a copy in the guest.
 #include <cstring>
 #include <span>
+#include <stdexcept>
 
 #include "k7/payload.h"
 #include "tests/bench/guest/card_node.hpp"
@@ -16,6 +17,11 @@ constexpr std::uint32_t kBytes = 1 << 20;
 
 class Loader {
   public:
+    Loader() {
+        if (node_.login() != 0)
+            throw std::runtime_error("the HSM SO cannot log in");
+    }
+
     /// The largest piece that the driver takes.
     [[nodiscard]] std::uint32_t piece() const {
         const k7_ioc_info info = node_.info();

@@ -5,22 +5,30 @@
 
 upload=/sys/class/firmware/k7pf0
 
-# upload FILE: starts it and waits for its end.
-upload() {
-	echo 1 >$upload/loading
-	cat "$1" >$upload/data
-	echo 0 >$upload/loading
-	left=600
-	while [ -e $upload ] && [ "$(cat $upload/status 2>&1)" != idle ] && [ $left -gt 0 ]; do
-		left=$((left - 1))
-		usleep 50000
-	done
-	[ $left -gt 0 ]
-}
+# Starts an upload and waits for its end.
+cat >/tmp/upload <<'END'
+echo 1 >"$1/loading"
+cat "$2" >"$1/data"
+echo 0 >"$1/loading"
+left=600
+while [ -e "$1" ] && [ "$(cat "$1/status" 2>&1)" != idle ] && [ $left -gt 0 ]; do
+	left=$((left - 1))
+	usleep 50000
+done
+[ $left -gt 0 ]
+END
+
+# upload FILE: while the HSM SO is logged in. upload_alone FILE: while nobody is
+upload() { hsm login -- sh /tmp/upload $upload "$1"; }
+upload_alone() { sh /tmp/upload $upload "$1"; }
 error_is() { [ "$(cat $upload/error)" = "$1" ]; }
 logged() { dmesg | tail -n 20 | grep -q "upload of an FM: $1"; }
 
 check 'there is an upload for the card' cat $upload/status
+
+check 'upload without the HSM SO' upload_alone /fm/echo.fm
+check 'is refused' error_is preparing:hw-error
+check 'and the log says why' logged 'begin refused: status 0x41'
 
 # No certificate is on the card yet: nothing can be uploaded.
 check 'upload without a certificate on the card' upload /fm/echo.fm
@@ -58,13 +66,13 @@ check 'echo still works' fmcall -q a000 --text again
 
 # A card that cannot take it.
 check 'into the boot loader' k7reset --mode boot-loader $card
-check 'upload to a card without firmware' upload /fm/echo.fm
+check 'upload to a card without firmware' upload_alone /fm/echo.fm
 check 'is an error of the hardware' error_is preparing:hw-error
 check 'back to work' k7reset $card
 
 # Unbinding ends an upload, and the module is not held by the interface.
 set_fault hang
-(upload /fm/echo.fm) &
+(upload_alone /fm/echo.fm) &
 usleep 300000
 check 'unload the driver while an upload hangs' rmmod k7hsm
 wait

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 
+from initramfs import SO_PASSWORD
 from verdict import Report
 
 # No page tables of five levels: while the kernel looks at its first CPU it has for a moment forgotten that it has them
@@ -40,6 +41,8 @@ def card_arguments(options) -> list[str]:
         card = f"k7-hsm,id=card{index},bus=rp{index}"
         if options.store:
             card += ",store=" + (options.store if options.cards == 1 else f"{options.store}.{index + 1}").replace(",", ",,")
+        if not options.as_delivered:
+            card += ",so-password-file=" + SO_PASSWORD.replace(",", ",,")
         for setting in options.card_opt:
             card += "," + setting
         # A faster port would have to report its link, which it does not when ACPI does the hot plug: the kernel

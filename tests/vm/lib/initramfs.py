@@ -10,6 +10,8 @@ import tempfile
 from cpio import Archive
 
 BUSYBOX = "/bin/busybox"
+# Of the HSM SO of every card, but those that are as delivered; its first line is the password.
+SO_PASSWORD = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", "..", "so-password"))
 TEXT_FILES = {
     "etc/passwd": "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/tmp:/bin/sh\n",
     "etc/group": "root:x:0:\nhsmusers:x:990:\nnogroup:x:65534:\n",
@@ -149,6 +151,8 @@ def run_archive(options, module: str | None, stock_modules: list[str], slowdown:
     settings = {"K7_DRIVER": "yes" if module else "no", "K7_SHELL": "yes" if options.shell else "no"}
     settings["K7_SLOWDOWN"] = str(slowdown)
     settings["K7_MODULES"] = shlex.quote(" ".join(os.path.basename(path) for path in options.load))
+    if not options.as_delivered:
+        archive.copy(SO_PASSWORD, "k7/so-password")
     archive.file("k7/config", "".join(f"{name}={value}\n" for name, value in settings.items()).encode())
     archive.file("k7/command", f"exec {shlex.join(options.command)}\n".encode())
     return archive.bytes()

@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""hsm: from a card as delivered to one that is decommissioned; passwords from files and from the terminal."""
+
+import sqlite3
+
+from harness import ESN, SO_PASSWORD, run, run_on_terminal, test, write_password
+
+
+def shown(card):
+    return card.hsm("show", "--json").expect(0).json()["status"]
+
+
+def ready(card):
+    """Initialise it and allow FMs, as a person does."""
+    card.hsm("init", "--label", "lab", "--yes").expect(0, "The HSM is initialised: label 'lab'; verified.")
+    card.hsm("policy", "set", "fm", "on", "--yes").expect(0, "Policy fm = on; verified.")
+
+
+@test
+def as_delivered(card):
+    card.hsm("show").expect(0, ["state     PRE-INIT", "initialised     no", "FMs allowed     no (and never were)"])
+    run("ctfm", "--card", card.as_delivered, "list").refuses(4, "not initialised", "hsm init")
+    run("ctfm", "--card", card.as_delivered, "load", "-f", card.image("echo")).refuses(4, "not initialised")
+    run("fmcall", "--card", card.as_delivered, "a000", "x").refuses(4, "not initialised", "hsm init")
+    run("enquiry", "--card", card.as_delivered, "--verbose").expect(0, [" mode                 pre-initialisation\n",
+                                                                        " initialised          no\n"])
+    card.hsm("policy", "set", "fm", "on", "--yes").refuses(4, "not initialised")
+
+
+@test
+def init_allows_fms_to_come(card):
+    card.hsm("init", "--label", "lab").expect(0, "It takes no FMs yet")  # nothing is lost, so nothing is asked
+    run("ctfm", "--card", card.as_delivered, "load", "-f", card.image("echo"), "-c", card.signer.certificate).refuses(
+        1, "policy does not allow FMs", "hsm policy set fm on")
+    card.hsm("policy", "set", "fm", "on").refuses(6, "no terminal", "--yes")
+    card.hsm("policy", "set", "fm", "on", "--yes").expect(0)
+    run("ctfm", "--card", card.as_delivered, "load", "-f", card.image("echo"), "-c", card.signer.certificate).expect(0)
+    run("fmcall", "--card", card.as_delivered, "a000", "hello").expect(0, "hello\n")
+    status = shown(card)
+    assert status["initialised"] and status["fms_allowed"] and status["fms_were_allowed"], status
+    assert card.hsm("show", "--json").json()["identity"]["label"] == "lab"
+
+
+@test
+def without_password_nothing_is_loaded(card):
+    ready(card)
+    wrong = write_password(card.file("wrong"), "not the password")
+    card.ctfm("load", "-f", card.image("echo"), "--password-file", wrong).refuses(5, "wrong password",
+                                                                                  "2 attempts are left")
+    card.ctfm("load", "-f", card.image("echo"), "--password-file", card.file("none")).refuses(3, "password file")
+    assert card.ctfm("list", "--json").json()["fms"] == []
+    assert shown(card)["login_attempts"] == 2
+    card.load_fm("echo")
+    assert shown(card)["login_attempts"] == 3
+
+
+@test
+def three_wrong_passwords_zeroize(card):
+    card.load_fm("vault")
+    card.fmcall("a001", "--in", "-", stdin=b"put pin swordfish4711").expect(0)
+    wrong = write_password(card.file("wrong"), "not the password")
+    for left in ("2 attempts are left", "1 attempt is left"):
+        card.ctfm("delete", "a001", "--yes", "--password-file", wrong).refuses(5, left, "then the HSM is zeroized")
+    card.ctfm("delete", "a001", "--yes", "--password-file", wrong).refuses(5, "third time", "hsm init")
+    status = shown(card)
+    assert not status["initialised"] and status["smfs_files"] == 0 and status["fm_count"] == 1, status
+    assert b"swordfish4711" not in card.store.read_bytes()
+    card.hsm("init", "--label", "again").expect(0)
+    assert card.fmcall("a001", "get pin").out.strip() != "swordfish4711"
+
+
+@test
+def passwords_are_changed(card):
+    ready(card)
+    new = write_password(card.file("new"), "a new password")
+    card.hsm("change-password", "--new-password-file", new).expect(0, "verified")
+    card.hsm("policy", "set", "fault", "isolate").refuses(5, "wrong password")
+    card.hsm("policy", "set", "fault", "isolate", "--password-file", new).expect(0, "fault = isolate; verified")
+    short = write_password(card.file("short"), "short")
+    card.hsm("change-password", "--password-file", new, "--new-password-file", short).refuses(2, "8 to 255")
+
+
+@test
+def init_again_erases_the_smfs(card):
+    card.load_fm("vault")
+    card.fmcall("a001", "--in", "-", stdin=b"put pin swordfish4711").expect(0)
+    card.hsm("init", "--label", "again").refuses(6, "no terminal")
+    before = shown(card)
+    code, text = run_on_terminal("y", "hsm", "--card", card.as_delivered, "init", "--label", "again")
+    assert code == 6 and ESN in text and "1 file in" in text and "Will be lost" in text, text
+    assert shown(card)["smfs_generation"] == before["smfs_generation"]
+    code, text = run_on_terminal(ESN, "hsm", "--card", card.as_delivered, "init", "--label", "again")
+    assert code == 0 and "verified" in text, text
+    after = shown(card)
+    assert after["smfs_files"] == 0 and after["fm_count"] == 1, after
+    assert SO_PASSWORD.encode() not in card.store.read_bytes()
+
+
+@test
+def the_ends_of_an_hsm(card):
+    card.load_fm("vault")
+    card.fmcall("a001", "put pin 0815").expect(0)
+    for command in ("zeroize", "factory-reset", "decommission"):
+        card.hsm(command).refuses(6, "no terminal", "--yes")
+    assert shown(card)["smfs_files"] == 1
+    card.hsm("zeroize", "--yes").expect(0, ["zeroized; verified", "FMs were not touched (1)", "is PRE-INIT"])
+    done = card.hsm("factory-reset", "--yes", "--json").expect(0).json()
+    assert done["verified"] and done["after"]["fm_count"] == 0 and not done["after"]["fms_allowed"], done
+    card.hsm("decommission", "--yes").expect(0, "decommissioned; verified")
+    card.hsm("show").expect(0, ["initialised     no (decommissioned)", "FMs allowed     no (but they were)"])
+
+
+@test
+def policies(card):
+    ready(card)
+    listed = {policy["name"]: policy for policy in card.hsm("policy", "list", "--json").expect(0).json()["policies"]}
+    assert listed["fm"]["value"] == 1 and listed["fm"]["number"] == 50 and listed["fm"]["destructive"], listed
+    assert listed["smfs-auto-activation"]["value_text"] == "on", listed
+    card.hsm("policy", "list").expect(0, ["50  fm = on", "1000  fault = halt"])
+    card.hsm("policy", "set", "frob", "on").refuses(2, "no policy", "hsm policy list")
+    card.hsm("policy", "set", "fm", "maybe").refuses(2, "no value of policy fm", "off or on")
+    card.hsm("policy", "set", "49", "1").refuses(3, "no policy 49")
+    card.load_fm("echo")
+    card.hsm("policy", "set", "50", "0", "--yes").expect(0, "fm = off; verified")
+    assert shown(card)["fm_count"] == 0
+
+
+@test
+def smfs_is_looked_at(card):
+    ready(card)
+    card.load_fm("vault")
+    card.fmcall("a001", "--in", "-", stdin=b"put pin swordfish4711").expect(0)
+    info = card.hsm("smfs", "info", "--json").expect(0).json()
+    assert info["smfs"]["files"] == 1 and info["smfs"]["active"], info
+    card.hsm("smfs", "check").expect(0)
+    damage_a_block(card.store)
+    done = card.hsm("smfs", "check", "--json").expect(1).json()
+    assert done["smfs_check"]["findings"], done
+
+
+def damage_a_block(store):
+    """One byte in the middle of a sealed block of a file; the card's file, not the card, is asked."""
+    with sqlite3.connect(store) as database:
+        for number, sealed in database.execute("SELECT id, sealed FROM smfs_block").fetchall():
+            changed = bytearray(sealed)
+            changed[100] ^= 1
+            database.execute("UPDATE smfs_block SET sealed = ? WHERE id = ?", (bytes(changed), number))
+
+
+@test
+def an_isolated_fm(card):
+    ready(card)
+    card.hsm("policy", "set", "fault", "isolate").expect(0)
+    card.load_fm("crashy-startup")
+    card.load_fm("echo")
+    card.fmcall("a000", "hello").expect(0, "hello\n")
+    card.fmcall("a002", "hello").refuses(1, "faulted and is stopped", "FM a002 faulted at pc", "ctfm faults")
+    assert "Faulted, stopped" in card.ctfm("list").expect(0).out
+    card.ctfm("delete", "a002", "--yes").expect(0, "verified")
+
+
+@test
+def a_readable_password_file_is_warned_of(card):
+    ready(card)
+    loose = write_password(card.file("loose"), SO_PASSWORD)
+    loose.chmod(0o644)
+    card.hsm("policy", "set", "fault", "halt", "--password-file", loose).expect(0, err="chmod 600")
+
+
+@test
+def a_command_while_the_so_is_logged_in(card):
+    ready(card)
+    card.hsm("login", "--", "sh", "-c", "echo $1; exit 7", "sh", "hello").expect(7, "hello\n")
+    wrong = write_password(card.file("wrong"), "not the password")
+    assert "ran" not in card.hsm("login", "--password-file", wrong, "--", "echo", "ran").refuses(5, "wrong password").out
+    card.hsm("login", "--", "/no/such/program").refuses(3, "/no/such/program")
+
+
+@test
+def restart(card):
+    card.hsm("restart").expect(0, "PRE-INIT")
+    ready(card)
+    card.hsm("restart").expect(0, "OPERATIONAL")

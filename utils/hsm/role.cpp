@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+//
+// The HSM SO: hsm init, hsm change-password, hsm login.
+#include <cerrno>
+#include <cstring>
+
+#include <nlohmann/json.hpp>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "utils/common/password.hpp"
+#include "utils/hsm/command.hpp"
+
+namespace k7::tool::hsm_tool {
+namespace {
+
+void add_new_password_option(CommandLine &line, Options &options, const std::string &otherwise) {
+    line.add("--new-password-file", options.new_password_file,
+             "File whose first line is the password to set. Default: " + otherwise, "FILE");
+}
+
+/// The password to set. For an HSM without an SO there is no other that --password-file could mean.
+hsm::SecureBytes password_to_set(const Context &context) {
+    const Options &options = context.options;
+    return new_so_password(context.tool, options.new_password_file.empty() ? password_file(options.password_file)
+                                                                           : options.new_password_file);
+}
+
+} // namespace
+
+void declare_initialise(CommandLine &line, Options &options) {
+    line.add("--label", options.label, "Name for the HSM, 1 to 31 characters", "TEXT").required();
+    line.add_password_option(options.password_file);
+    add_new_password_option(line, options, "that of --password-file");
+    line.add_yes_option(options.yes);
+}
+
+int initialise(const Context &context) {
+    hsm::Card &card = context.card;
+    card.require_firmware("initialise the HSM");
+    const hsm::CardStatus before = card.status();
+    const std::string again = before.initialised ? "  the role of its HSM SO and its label\n" + smfs_loss(before) : "";
+    confirm(context, {"init", "Type the card's ESN to initialise it anew", again});
+    carry_out(context, "init", [&] {
+        if (before.initialised)
+            login(context.tool, card, context.options.password_file);
+        card.initialise(context.options.label, password_to_set(context));
+        const hsm::CardStatus after = card.status();
+        verify(after.initialised && card.identity().label == context.options.label, "the card has another label");
+        verify(!before.initialised || (after.smfs_files == 0 && after.smfs_generation > before.smfs_generation),
+               "the SMFS was not erased");
+    });
+    context.tool.line("The HSM is initialised: label '" + context.options.label + "'; verified.");
+    if (!card.status().fms_allowed)
+        context.tool.line("It takes no FMs yet. To allow them, for good: hsm policy set fm on");
+    context.tool.result({{"card", card.name()}, {"label", context.options.label}, {"verified", true}});
+    return kExitDone;
+}
+
+void declare_change_password(CommandLine &line, Options &options) {
+    line.add_password_option(options.password_file);
+    add_new_password_option(line, options, "asked on the terminal");
+}
+
+int change_password(const Context &context) {
+    hsm::Card &card = context.card;
+    card.require_firmware("change the password");
+    carry_out(context, "change-password", [&] {
+        login(context.tool, card, context.options.password_file);
+        const hsm::SecureBytes password = new_so_password(context.tool, context.options.new_password_file);
+        card.change_password(password);
+        card.login(password);
+    });
+    context.tool.line("The HSM SO has a new password; verified.");
+    context.tool.result({{"card", card.name()}, {"verified", true}});
+    return kExitDone;
+}
+
+void declare_login(CommandLine &line, Options &options) {
+    line.add_password_option(options.password_file);
+    line.add_rest("COMMAND", options.command, "Command to run meanwhile, with its arguments, after --").required();
+}
+
+int login_and_run(const Context &context) {
+    hsm::Card &card = context.card;
+    card.require_firmware("log in");
+    card.login(so_password(context.tool, context.options.password_file), true);
+    std::vector<char *> arguments;
+    for (const std::string &word : context.options.command)
+        arguments.push_back(const_cast<char *>(word.c_str())); // posix_spawn() does not write to them
+    arguments.push_back(nullptr);
+    pid_t child = 0;
+    int status = ::posix_spawnp(&child, arguments[0], nullptr, nullptr, arguments.data(), environ);
+    if (status != 0)
+        throw hsm::Error(hsm::ErrorKind::not_found,
+                         "cannot run " + context.options.command.front() + ": " + std::strerror(status));
+    while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+    }
+    card.logout();
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+} // namespace k7::tool::hsm_tool
