@@ -3,22 +3,26 @@
 // k7failnth: makes every allocation and every copy to or from user memory fail, one at a time. For each operation the
 // first possible failure is played, then the second, until none is left (Documentation/fault-injection of the kernel,
 // fail-nth). After each the card must still work; the kernel's log and kmemleak tell the rest.
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "tests/kmod/node.hpp"
 #include "tests/kmod/tap.hpp"
+#include "tests/kmod/uring.hpp"
 
 namespace {
 
 using k7test::Node;
 using k7test::sized;
+using k7test::Uring;
 
 constexpr int kFailuresMax = 5000; // a probe has some hundred places that can fail
 
@@ -57,6 +61,8 @@ struct Operation {
 };
 
 const std::set<int> kMemoryAndCopies{-ENOMEM, -EFAULT};
+/// io_uring itself says EAGAIN when it cannot make a request of its own.
+const std::set<int> kUring{-ENOMEM, -EFAULT, -EIO, -EAGAIN};
 /// The driver has a failure of its own to be played: fail_request in its debugfs.
 const std::set<int> kRequest{-ENOMEM, -EFAULT, -EIO};
 
@@ -123,6 +129,41 @@ int submit_and_collect(const Node &node, std::size_t count, std::size_t in) {
     return sent != 0 ? sent : taken;
 }
 
+/// One command of io_uring, on a ring that nothing has failed on: what was not taken stays in the queue of a ring.
+class UringCommand {
+  public:
+    explicit UringCommand(std::uint8_t flags) : flags_(flags) {}
+
+    void prepare() {
+        if (dirty_)
+            ring_.emplace(4);
+        dirty_ = false;
+    }
+
+    int run(const Node &node) {
+        std::array<std::byte, 64> reply{};
+        ring_->queue(node.fd(), Node::submission(K7_CMD_GET_RANDOM, 0, reply, reply.size()), 0, K7_URING_CMD_REQUEST,
+                     flags_);
+        const int sent = ring_->enter(1);
+        const int result = sent < 0 ? sent : wait();
+        dirty_ = result < 0;
+        return std::min(result, 0);
+    }
+
+  private:
+    // A wait can fail, too, or end early; the command is under way nevertheless, and ends.
+    int wait() {
+        std::optional<k7test::UringAnswer> answer;
+        for (int tries = 0; tries < 100 && !(answer = ring_->take()); tries++)
+            (void)ring_->enter(1);
+        return answer ? answer->result : -ENODATA;
+    }
+
+    std::uint8_t flags_;
+    bool dirty_ = true;
+    std::optional<Uring> ring_;
+};
+
 int write_file(const std::string &path, const std::string &text) {
     const int fd = ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
     if (fd < 0)
@@ -171,6 +212,22 @@ class Campaign {
         const Node node(node_);
         loop(
             operation.name, operation.allowed, [&] { return operation.run(node); }, [&] { return node.nop() == 0; });
+    }
+
+    void uring(const std::string &name, std::uint8_t flags) {
+        const Node node(node_);
+        UringCommand command(flags);
+        loop(
+            name, kUring, [&] { return command.run(node); }, [&] { return node.nop() == 0; },
+            [&] { command.prepare(); });
+    }
+
+    // An erase that was done leaves the card in its boot loader, one that was refused does not.
+    void erase(const std::string &name, std::uint32_t target) {
+        const Node node(node_);
+        loop(
+            name, kMemoryAndCopies, [&] { return node.erase(target); },
+            [&] { return node.reset(K7_RESET_FIRMWARE) == 0 && node.nop() == 0; });
     }
 
     void open_node() {
@@ -290,6 +347,9 @@ void run(Campaign &campaign, const std::string &node) {
     campaign.open_node();
     for (const Operation &operation : operations())
         campaign.run(operation);
+    campaign.uring("io_uring", 0);
+    campaign.uring("io_uring, by a thread of it", IOSQE_ASYNC);
+    campaign.erase("ERASE of the SMFS", K7_ERASE_SMFS);
     campaign.probe(Binding("k7hsm", address_of(node)));
 }
 
