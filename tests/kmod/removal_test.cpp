@@ -40,9 +40,20 @@ void unplug(Context &context, const std::string &) {
     qmp("device_del", R"({"id": ")" + qom_id(context) + R"("})");
 }
 
+/// Does the slot of @p address say that it is empty? A slot of ACPI hot plug says so too early.
+bool slot_is_empty(const std::string &address) {
+    std::error_code none;
+    for (const auto &slot : std::filesystem::directory_iterator("/sys/bus/pci/slots", none))
+        if (address.starts_with(first_line(slot.path() / "address") + "."))
+            return first_line(slot.path() / "adapter") == "0";
+    return true;
+}
+
 void plug(Context &context, const std::string &address) {
-    // Gone for the host, too? Only then the name is free. Nothing here can see that.
+    // Gone for the host, too? Only then the name is free. With pciehp the slot tells, which is switched off a second
+    // after the device has gone; otherwise nothing here can see it.
     (void)eventually(20, [&] { return !std::filesystem::exists("/sys/bus/pci/devices/" + address); });
+    (void)eventually(20, [&] { return slot_is_empty(address); });
     settle();
     qmp("device_add", R"({"driver": "k7-hsm", "id": ")" + qom_id(context) + R"(", "bus": "rp0"})");
     (void)eventually(20, [&] { return find_card(context, address); });
