@@ -130,6 +130,21 @@ TEST(CardFm, HostileServiceCallsAreRefused) {
     EXPECT_EQ(card.host.card_state().smfs_files, 0u);
 }
 
+TEST(CardFm, GreedyFmsAreRefusedAndHarmNobody) {
+    OperationalCard card(Properties{{"store-size", "4194304"}});
+    for (const char *fm : {"greedy", "vault"})
+        card.load(fm);
+    card.restart();
+    EXPECT_EQ(card.call(kVault, "put pin 0815").text(), "stored pin");
+    for (int round = 0; round < 2; ++round) {
+        const CommandReply reply = card.call(0xa0e0, "go");
+        EXPECT_EQ(reply.result, 0u) << reply.text();
+        EXPECT_EQ(reply.text().substr(0, 3), "ok ") << reply.text();
+    }
+    EXPECT_EQ(card.call(kVault, "get pin").text(), "0815");
+    EXPECT_LE(card.ring.command(K7_CMD_FM_LOG).data.size(), std::size_t{K7_PAYLOAD_MAX});
+}
+
 // ---- Faults ---------------------------------------------------------------------------------------------------------
 
 TEST(CardFm, FaultHaltsTheCardAndLeavesAReport) {
@@ -229,8 +244,12 @@ INSTANTIATE_TEST_SUITE_P(
     Faults, CardFmFault,
     testing::Values(std::pair{"null-read", K7_FAULT_LOAD_ACCESS}, std::pair{"wild-write", K7_FAULT_STORE_ACCESS},
                     std::pair{"request-write", K7_FAULT_STORE_ACCESS}, std::pair{"code-write", K7_FAULT_STORE_ACCESS},
-                    std::pair{"call-data", K7_FAULT_FETCH_ACCESS},
-                    std::pair{"call-misaligned", K7_FAULT_FETCH_MISALIGNED},
+                    std::pair{"call-data", K7_FAULT_FETCH_ACCESS}, std::pair{"call-heap", K7_FAULT_FETCH_ACCESS},
+                    std::pair{"call-reply", K7_FAULT_FETCH_ACCESS}, std::pair{"call-request", K7_FAULT_FETCH_ACCESS},
+                    std::pair{"call-header", K7_FAULT_FETCH_ACCESS}, std::pair{"stack-leap", K7_FAULT_STORE_ACCESS},
+                    std::pair{"stack-pointer-null", K7_FAULT_STORE_ACCESS},
+                    std::pair{"stack-pointer-wild", K7_FAULT_STORE_ACCESS}, std::pair{"time-loop", K7_FAULT_BUDGET},
+                    std::pair{"random-loop", K7_FAULT_BUDGET}, std::pair{"call-misaligned", K7_FAULT_FETCH_MISALIGNED},
                     std::pair{"load-word-misaligned", K7_FAULT_LOAD_MISALIGNED},
                     std::pair{"store-half-misaligned", K7_FAULT_STORE_MISALIGNED},
                     std::pair{"illegal", K7_FAULT_ILLEGAL_INSTRUCTION}, std::pair{"breakpoint", K7_FAULT_BREAKPOINT},
