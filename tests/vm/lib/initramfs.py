@@ -139,6 +139,24 @@ def add_host_path(archive: Archive, spec: str, library_dir: str) -> None:
         add_libraries(archive, library_closure([host], library_dir), library_dir)
 
 
+def add_udev(archive: Archive, unpacked: str, packaging: str, library_dir: str) -> None:
+    """udevd with its own rules and ours. The group of the nodes is to come from our sysusers file."""
+    archive.file("etc/group", TEXT_FILES["etc/group"].replace("hsmusers:x:990:\n", "").encode())
+    # Debian 12 has some of it in /bin and /lib, Debian 13 all of it below /usr.
+    merged = [root for root in (os.path.join(unpacked, "usr"), unpacked) if os.path.isdir(root)]
+    programs = [os.path.join(root, "bin", name) for root in merged for name in ("udevadm", "systemd-sysusers")]
+    programs = [path for path in programs if os.path.isfile(path)]
+    for path in programs:
+        archive.copy(path, os.path.join("usr/bin", os.path.basename(path)))
+    archive.link("usr/lib/systemd/systemd-udevd", "/usr/bin/udevadm")
+    for root in merged:
+        for path in folder_files(os.path.join(root, "lib/udev/rules.d")):
+            archive.copy(path, os.path.join("usr/lib/udev/rules.d", os.path.basename(path)))
+    archive.copy(os.path.join(packaging, "udev"), "usr/lib/udev/rules.d")
+    archive.copy(os.path.join(packaging, "sysusers.d"), "usr/lib/sysusers.d")
+    add_libraries(archive, library_closure(programs, library_dir), library_dir)
+
+
 def run_archive(options, module: str | None, stock_modules: list[str], slowdown: int) -> bytes:
     """What belongs to one run: the driver, the command, the added files, and init's settings."""
     archive = Archive()
@@ -148,7 +166,10 @@ def run_archive(options, module: str | None, stock_modules: list[str], slowdown:
         archive.copy(path, os.path.join("lib/modules", os.path.basename(path)))
     for spec in options.add:
         add_host_path(archive, spec, os.path.join(options.build, "lib"))
+    if options.udev:
+        add_udev(archive, options.udev, os.path.join(options.top, "packaging"), os.path.join(options.build, "lib"))
     settings = {"K7_DRIVER": "yes" if module else "no", "K7_SHELL": "yes" if options.shell else "no"}
+    settings["K7_UDEV"] = "yes" if options.udev else "no"
     settings["K7_SLOWDOWN"] = str(slowdown)
     settings["K7_MODULES"] = shlex.quote(" ".join(os.path.basename(path) for path in options.load))
     if not options.as_delivered:
