@@ -128,6 +128,7 @@ help:
 	@echo 'make check-fast  the tests that need no guest'
 	@echo 'make check-kernel static checks of the driver'
 	@echo 'make deb-dkms    package k7hsm-dkms in build/deb'
+	@echo 'make deb         packages of libraries, tools and FM SDK as well'
 	@echo 'make shell       a shell in a guest with a card'
 	@echo 'make             build all but QEMU, kernels and driver'
 	@echo 'make guest-parts build those as well'

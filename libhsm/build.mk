@@ -2,6 +2,7 @@
 #
 # libhsm.so.0 and its pkg-config file.
 
+comma := ,
 HSM_SOURCES := $(wildcard libhsm/*.cpp)
 HSM_OBJECTS := $(HSM_SOURCES:%.cpp=$(O)/%.o)
 HSM_LIBS := -lcrypto -ludev -lpci -ldw -lelf -ldl -pthread
@@ -9,8 +10,8 @@ HSM_LIBS := -lcrypto -ludev -lpci -ldw -lelf -ldl -pthread
 # The card is looked for beside the library first (dlopen): a tree that was never installed works.
 $(O)/lib/libhsm.so.0: $(HSM_OBJECTS) libhsm/libhsm.map
 	@mkdir -p $(@D)
-	$(QUIET_LINK)$(CXX) -shared -Wl,-soname,libhsm.so.0 -Wl,--version-script=libhsm/libhsm.map -Wl,-rpath,'$$ORIGIN' \
-		$(LDFLAGS) -o $@ $(HSM_OBJECTS) $(HSM_LIBS)
+	$(QUIET_LINK)$(CXX) -shared -Wl,-soname,libhsm.so.0 -Wl,--version-script=libhsm/libhsm.map \
+		$(if $(RPATH),-Wl$(comma)-rpath$(comma)'$$ORIGIN') $(LDFLAGS) -o $@ $(HSM_OBJECTS) $(HSM_LIBS)
 
 $(O)/lib/libhsm.so: $(O)/lib/libhsm.so.0
 	@ln -sfn libhsm.so.0 $@
