@@ -29,6 +29,8 @@ std::optional<std::string> Card::get_property(std::string_view name) {
         return std::string(state_name(context_.registers.status().state));
     if (name == "fm-budget")
         return std::to_string(context_.options.fm_budget);
+    if (name == "fm-work")
+        return std::to_string(context_.options.fm_work);
     if (name == "watchdog-ms")
         return std::to_string(context_.options.watchdog.count());
     if (name == "smfs-quota")

@@ -58,6 +58,10 @@ constexpr std::array kProperties{
              [](Options &options, std::string_view value) {
                  options.fm_budget = number("fm-budget", value, 1000, K7_FM_BUDGET_DEFAULT);
              }},
+    Property{"fm-work",
+             [](Options &options, std::string_view value) {
+                 options.fm_work = static_cast<std::uint32_t>(number("fm-work", value, 1000, K7_FM_WORK_MAX));
+             }},
     Property{"watchdog-ms",
              [](Options &options, std::string_view value) {
                  options.watchdog = std::chrono::milliseconds(number("watchdog-ms", value, 100, 600000));

@@ -29,6 +29,7 @@ struct Options {
     std::string fault = "none";
     std::vector<std::pair<Sensors::Index, std::string>> sensors; ///< checked; others show what a new card shows
     std::uint64_t fm_budget = K7_FM_BUDGET_DEFAULT;              ///< instructions per call
+    std::uint32_t fm_work = K7_FM_WORK_MAX;                      ///< what the services of a call may cost
     std::chrono::milliseconds watchdog{3000};
     std::uint64_t store_size = Store::kDefaultSize; ///< bytes
     VaultOptions vault;

@@ -47,16 +47,10 @@ bool CryptoServices::takes_long(std::uint32_t number, const Arguments &arguments
 }
 
 std::uint32_t CryptoServices::serve(fm::FmEngine &engine, std::uint32_t number, const Arguments &arguments) {
-    spend(1);
+    work_.spend(1);
     const std::uint32_t value = (this->*find(number)->handler)(engine, arguments);
     ERR_clear_error(); // what was refused on the way is nobody's later error
     return value;
-}
-
-void CryptoServices::spend(std::uint32_t work) {
-    if (work > K7_FM_WORK_MAX - work_)
-        throw FmOverwork{};
-    work_ += work;
 }
 
 // ---- Handles --------------------------------------------------------------------------------------------------------
@@ -101,7 +95,7 @@ std::uint32_t CryptoServices::digest(fm::FmEngine &engine, const Arguments &argu
     const EVP_MD *const hash = hash_function(arguments[0]);
     const ByteView data = data_at(engine, arguments[1], arguments[2]);
     const auto room = writable_at(engine, arguments[3], arguments[4]);
-    spend_on(data.size());
+    work_.spend_on(data.size());
     return give(digest_of(hash, data), room);
 }
 
@@ -122,7 +116,7 @@ std::uint32_t CryptoServices::digest_open(fm::FmEngine &engine, const Arguments 
 std::uint32_t CryptoServices::digest_update(fm::FmEngine &engine, const Arguments &arguments) {
     Digest &digest = digest_at(arguments[0]);
     const ByteView data = data_at(engine, arguments[1], arguments[2]);
-    spend_on(data.size());
+    work_.spend_on(data.size());
     digest.update(data);
     return K7_FM_OK;
 }
@@ -146,7 +140,7 @@ std::uint32_t CryptoServices::digest_close(fm::FmEngine &, const Arguments &argu
 std::uint32_t CryptoServices::key_generate(fm::FmEngine &engine, const Arguments &arguments) {
     const auto wanted = object_at<k7_fm_key>(engine, arguments[0]);
     const auto to = room_for_key(engine, arguments[1]);
-    spend(Key::cost_to_generate(wanted));
+    work_.spend(Key::cost_to_generate(wanted));
     return keep(Key::generate(wanted, kill_), to);
 }
 
@@ -155,7 +149,7 @@ std::uint32_t CryptoServices::key_import(fm::FmEngine &engine, const Arguments &
     const auto wanted = object_at<k7_fm_key>(engine, arguments[0]);
     const ByteView material = data_at(engine, arguments[1], arguments[2]);
     const auto to = room_for_key(engine, arguments[3]);
-    spend(wanted.type == K7_FM_KEY_RSA ? kImportCost : kImportCost / 10);
+    work_.spend(wanted.type == K7_FM_KEY_RSA ? kImportCost : kImportCost / 10);
     return keep(Key::import(wanted, material), to);
 }
 
@@ -186,7 +180,7 @@ std::uint32_t CryptoServices::key_delete(fm::FmEngine &, const Arguments &argume
 std::uint32_t CryptoServices::key_store(fm::FmEngine &engine, const Arguments &arguments) {
     constexpr std::uint32_t kStoreCost = 1000;
     const Key &key = key_at(arguments[0]);
-    spend(kStoreCost);
+    work_.spend(kStoreCost);
     objects_.store(path_at(engine, arguments[1]).view(), key);
     return K7_FM_OK;
 }
@@ -194,7 +188,7 @@ std::uint32_t CryptoServices::key_store(fm::FmEngine &engine, const Arguments &a
 std::uint32_t CryptoServices::key_load(fm::FmEngine &engine, const Arguments &arguments) {
     constexpr std::uint32_t kLoadCost = 20'000;
     const auto to = room_for_key(engine, arguments[1]);
-    spend(kLoadCost);
+    work_.spend(kLoadCost);
     return keep(objects_.load(path_at(engine, arguments[0]).view()), to);
 }
 
@@ -225,8 +219,8 @@ std::uint32_t CryptoServices::transform(fm::FmEngine &engine, std::uint32_t addr
     const Mechanism::Transform run = asked.mechanism.*which;
     if (!run || (private_only && !asked.key.is_private()))
         return K7_FM_E_BAD_MECHANISM;
-    spend_on(asked.operation.input.size() + asked.operation.aad.size());
-    spend(asked.key.cost_to_use());
+    work_.spend_on(asked.operation.input.size() + asked.operation.aad.size());
+    work_.spend(asked.key.cost_to_use());
     return give(run(asked.key, asked.operation), room);
 }
 
@@ -247,8 +241,8 @@ std::uint32_t CryptoServices::verify(fm::FmEngine &engine, const Arguments &argu
     asked.operation.signature = data_at(engine, asked.output.address, asked.output.length);
     if (!asked.mechanism.verify)
         return K7_FM_E_BAD_MECHANISM;
-    spend_on(asked.operation.input.size());
-    spend(asked.key.cost_to_use());
+    work_.spend_on(asked.operation.input.size());
+    work_.spend(asked.key.cost_to_use());
     asked.mechanism.verify(asked.key, asked.operation);
     return K7_FM_OK;
 }
@@ -262,7 +256,7 @@ std::uint32_t CryptoServices::key_derive(fm::FmEngine &engine, const Arguments &
     if ((wanted.type != K7_FM_KEY_AES && wanted.type != K7_FM_KEY_SECRET) || wanted.bits % 8 != 0 ||
         wanted.bits / 8 > K7_FM_KEY_SECRET_MAX)
         return K7_FM_E_BAD_PARAMETER;
-    spend(asked.key.cost_to_use());
+    work_.spend(asked.key.cost_to_use());
     return keep(Key::import(wanted, asked.mechanism.derive(asked.key, asked.operation, wanted.bits / 8)), to);
 }
 

@@ -15,6 +15,7 @@
 #include "card/fm_host/digests.hpp"
 #include "card/fm_host/key_objects.hpp"
 #include "card/fm_host/mechanisms.hpp"
+#include "card/fm_host/work_budget.hpp"
 
 namespace k7::card {
 
@@ -22,17 +23,16 @@ class CryptoServices {
   public:
     using Arguments = std::array<std::uint32_t, 6>;
 
+    /// @param work what they spend from; must outlive this
     /// @param kill ends what takes long; must outlive this
-    CryptoServices(Smfs &smfs, const SmfsOwner &owner, const std::atomic<bool> &kill)
-        : kill_(kill), objects_(smfs, owner) {}
+    CryptoServices(Smfs &smfs, const SmfsOwner &owner, WorkBudget &work, const std::atomic<bool> &kill)
+        : kill_(kill), work_(work), objects_(smfs, owner) {}
 
     [[nodiscard]] static bool has(std::uint32_t number) { return find(number) != nullptr; }
     /// May it take longer than some microseconds? Those that work with a key do.
     [[nodiscard]] static bool takes_long(std::uint32_t number, const Arguments &arguments);
     /// @return what the FM gets. @throws FmRefusal, FmOverwork, SmfsError, StoreError
     std::uint32_t serve(fm::FmEngine &engine, std::uint32_t number, const Arguments &arguments);
-    /// A call begins: what it may cost is counted anew.
-    void begin_call() { work_ = 0; }
     void forget_keys() {
         keys_.clear();
         digests_.clear();
@@ -75,9 +75,6 @@ class CryptoServices {
     [[nodiscard]] std::span<std::byte> room_for_key(fm::FmEngine &engine, std::uint32_t address) const;
     std::uint32_t keep(Key key, std::span<std::byte> handle_to);
     [[nodiscard]] std::uint32_t new_handle();
-    /// @throws FmOverwork
-    void spend(std::uint32_t work);
-    void spend_on(std::size_t bytes) { spend(static_cast<std::uint32_t>(bytes / 256) + 1); }
 
     struct Asked;
     [[nodiscard]] Asked operation_at(fm::FmEngine &engine, std::uint32_t address) const;
@@ -85,11 +82,11 @@ class CryptoServices {
                             bool private_only);
 
     const std::atomic<bool> &kill_;
+    WorkBudget &work_;
     KeyObjects objects_;
     std::map<std::uint32_t, Key> keys_; ///< by handle
     std::map<std::uint32_t, Digest> digests_;
     std::uint32_t next_handle_ = 1;
-    std::uint32_t work_ = 0; ///< of this call, in the units of K7_FM_WORK_MAX
 };
 
 } // namespace k7::card

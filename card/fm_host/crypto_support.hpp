@@ -25,9 +25,6 @@ struct FmRefusal {
     std::uint32_t code;
 };
 
-/// The services of one call have cost more than K7_FM_WORK_MAX: the FM faults.
-struct FmOverwork {};
-
 [[noreturn]] inline void refuse_crypto(std::uint32_t code) {
     throw FmRefusal{code};
 }

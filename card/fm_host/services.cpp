@@ -36,66 +36,82 @@ std::uint32_t put_u64(fm::FmEngine &engine, std::uint32_t address, std::uint64_t
 
 } // namespace
 
-// To add a service: its number in include/k7/fm_abi.h, a member function, a line here.
-constexpr std::array<FmServices::Handler, 64> FmServices::make_handlers() {
+// To add a service: its number in include/k7/fm_abi.h, a member function, a line here. What it costs is about what it
+// takes, in microseconds: a change of the SMFS is committed.
+constexpr std::array<FmServices::Entry, 64> FmServices::make_entries() {
+    constexpr std::uint32_t kLookUp = 50;
+    constexpr std::uint32_t kCommit = 1000;
     constexpr std::array kServices{
         Entry{K7_FM_SVC_REGISTER_RANDOM, &FmServices::register_random},
         Entry{K7_FM_SVC_REGISTER_STREAM, &FmServices::register_stream},
         Entry{K7_FM_SVC_SEND_REPLY, &FmServices::send_reply},
         Entry{K7_FM_SVC_GET_FMID, &FmServices::get_fm_id},
         Entry{K7_FM_SVC_REPLY_BUFFER, &FmServices::reply_buffer},
-        Entry{K7_FM_SVC_IO_READ, &FmServices::io_read},
-        Entry{K7_FM_SVC_IO_WRITE, &FmServices::io_write},
+        Entry{K7_FM_SVC_IO_READ, &FmServices::io_read, 1, {2, -1}},
+        Entry{K7_FM_SVC_IO_WRITE, &FmServices::io_write, 1, {2, -1}},
         Entry{K7_FM_SVC_IO_READ_POSITION, &FmServices::io_read_position},
         Entry{K7_FM_SVC_IO_REQUEST_LENGTH, &FmServices::io_request_length},
         Entry{K7_FM_SVC_IO_REPLY_CAPACITY, &FmServices::io_reply_capacity},
         Entry{K7_FM_SVC_IO_WRITE_POSITION, &FmServices::io_write_position},
-        Entry{K7_FM_SVC_LOG, &FmServices::log},
+        Entry{K7_FM_SVC_LOG, &FmServices::log, 1, {1, -1}},
         Entry{K7_FM_SVC_ABORT, &FmServices::log}, // its text is logged, then service() makes it a fault
         Entry{K7_FM_SVC_TIME, &FmServices::time},
         Entry{K7_FM_SVC_MONOTONIC, &FmServices::monotonic},
-        Entry{K7_FM_SVC_RANDOM, &FmServices::random},
-        Entry{K7_FM_SVC_SHA256, &FmServices::sha256},
-        Entry{K7_FM_SVC_HMAC_SHA256, &FmServices::hmac_sha256},
-        Entry{K7_FM_SVC_SMFS_CREATE_DIR, &FmServices::smfs_create_dir},
-        Entry{K7_FM_SVC_SMFS_CREATE_FILE, &FmServices::smfs_create_file},
-        Entry{K7_FM_SVC_SMFS_OPEN, &FmServices::smfs_open},
-        Entry{K7_FM_SVC_SMFS_CLOSE, &FmServices::smfs_close},
-        Entry{K7_FM_SVC_SMFS_READ, &FmServices::smfs_read},
-        Entry{K7_FM_SVC_SMFS_WRITE, &FmServices::smfs_write},
-        Entry{K7_FM_SVC_SMFS_DELETE, &FmServices::smfs_delete},
-        Entry{K7_FM_SVC_SMFS_RENAME, &FmServices::smfs_rename},
-        Entry{K7_FM_SVC_SMFS_ATTR, &FmServices::smfs_attr},
-        Entry{K7_FM_SVC_SMFS_FREE, &FmServices::smfs_free},
-        Entry{K7_FM_SVC_SMFS_FIND_INIT, &FmServices::smfs_find_init},
-        Entry{K7_FM_SVC_SMFS_FIND, &FmServices::smfs_find},
-        Entry{K7_FM_SVC_SMFS_FIND_CLOSE, &FmServices::smfs_find_close},
-        Entry{K7_FM_SVC_SMFS_FILE_ATTR, &FmServices::smfs_file_attr},
+        Entry{K7_FM_SVC_RANDOM, &FmServices::random, 1, {1, -1}},
+        Entry{K7_FM_SVC_SHA256, &FmServices::sha256, 1, {1, -1}},
+        Entry{K7_FM_SVC_HMAC_SHA256, &FmServices::hmac_sha256, 1, {1, 3}},
+        Entry{K7_FM_SVC_SMFS_CREATE_DIR, &FmServices::smfs_create_dir, kCommit},
+        Entry{K7_FM_SVC_SMFS_CREATE_FILE, &FmServices::smfs_create_file, kCommit},
+        Entry{K7_FM_SVC_SMFS_OPEN, &FmServices::smfs_open, kLookUp},
+        Entry{K7_FM_SVC_SMFS_CLOSE, &FmServices::smfs_close, kLookUp},
+        Entry{K7_FM_SVC_SMFS_READ, &FmServices::smfs_read, kLookUp, {3, -1}},
+        Entry{K7_FM_SVC_SMFS_WRITE, &FmServices::smfs_write, kCommit, {3, -1}},
+        Entry{K7_FM_SVC_SMFS_DELETE, &FmServices::smfs_delete, kCommit},
+        Entry{K7_FM_SVC_SMFS_RENAME, &FmServices::smfs_rename, kCommit},
+        Entry{K7_FM_SVC_SMFS_ATTR, &FmServices::smfs_attr, kLookUp},
+        Entry{K7_FM_SVC_SMFS_FREE, &FmServices::smfs_free, kLookUp},
+        Entry{K7_FM_SVC_SMFS_FIND_INIT, &FmServices::smfs_find_init, kLookUp},
+        Entry{K7_FM_SVC_SMFS_FIND, &FmServices::smfs_find, kLookUp},
+        Entry{K7_FM_SVC_SMFS_FIND_CLOSE, &FmServices::smfs_find_close, kLookUp},
+        Entry{K7_FM_SVC_SMFS_FILE_ATTR, &FmServices::smfs_file_attr, kLookUp},
     };
-    std::array<Handler, 64> handlers{};
+    std::array<Entry, 64> entries{};
     for (const Entry &entry : kServices)
-        handlers.at(entry.number) = entry.handler;
-    return handlers;
+        entries.at(entry.number) = entry;
+    return entries;
 }
 
-constinit const std::array<FmServices::Handler, 64> FmServices::kHandlers = FmServices::make_handlers();
+constinit const std::array<FmServices::Entry, 64> FmServices::kEntries = FmServices::make_entries();
+
+std::size_t FmServices::bytes_of(const Entry &entry, const Arguments &arguments) {
+    std::size_t bytes = 0;
+    for (const int length : entry.lengths)
+        bytes += length >= 0 ? arguments.at(static_cast<std::size_t>(length)) : 0;
+    return bytes;
+}
 
 FmServices::FmServices(Context &card, Smfs &smfs, const SmfsOwner &owner, const std::atomic<bool> &kill)
-    : card_(card), smfs_(smfs), owner_(owner), crypto_(std::make_unique<CryptoServices>(smfs, owner, kill)) {
+    : card_(card), smfs_(smfs), owner_(owner), work_(card.options.fm_work),
+      crypto_(std::make_unique<CryptoServices>(smfs, owner, work_, kill)) {
     // Tokens start anywhere, so that an FM that remembers one of before a restart is refused.
     if (RAND_bytes(raw(std::as_writable_bytes(std::span(&next_token_, 1))), sizeof(next_token_)) != 1)
         throw std::runtime_error("the random generator failed");
 }
 
 std::uint32_t FmServices::serve(fm::FmEngine &engine, std::uint32_t number, const Arguments &arguments) {
-    return number < kHandlers.size() ? (this->*kHandlers[number])(engine, arguments)
-                                     : crypto_->serve(engine, number, arguments);
+    if (number >= kEntries.size())
+        return crypto_->serve(engine, number, arguments);
+    const Entry &entry = kEntries[number];
+    work_.spend(entry.cost);
+    if (const std::size_t bytes = bytes_of(entry, arguments))
+        work_.spend_on(bytes);
+    return (this->*entry.handler)(engine, arguments);
 }
 
 FmServices::~FmServices() = default;
 
 fm::ServiceResult FmServices::service(fm::FmEngine &engine, std::uint32_t number, const Arguments &arguments) {
-    if (number < kHandlers.size() ? !kHandlers[number] : !CryptoServices::has(number))
+    if (number < kEntries.size() ? !kEntries[number].handler : !CryptoServices::has(number))
         return {.fault_cause = K7_FAULT_BAD_SERVICE};
     try {
         const std::uint32_t value = serve(engine, number, arguments);
@@ -119,20 +135,11 @@ fm::ServiceResult FmServices::service(fm::FmEngine &engine, std::uint32_t number
 }
 
 bool FmServices::takes_long(std::uint32_t number, const Arguments &arguments) const {
-    constexpr std::uint32_t kShort = 4096; // bytes: some microseconds
-    switch (number) {
-    case K7_FM_SVC_RANDOM:
-    case K7_FM_SVC_SHA256:
-        return arguments[1] > kShort;
-    case K7_FM_SVC_IO_READ:
-    case K7_FM_SVC_IO_WRITE:
-        return arguments[2] > kShort;
-    case K7_FM_SVC_HMAC_SHA256:
-        return arguments[1] > kShort || arguments[3] > kShort;
-    default:
-        return number >= K7_FM_SVC_CRYPTO_FIRST ? CryptoServices::takes_long(number, arguments)
-                                                : number >= K7_FM_SVC_SMFS_CREATE_DIR;
-    }
+    constexpr std::size_t kShort = 4096; // bytes: some microseconds
+    if (number >= kEntries.size())
+        return CryptoServices::takes_long(number, arguments);
+    const Entry &entry = kEntries[number];
+    return entry.cost > 1 || bytes_of(entry, arguments) > kShort;
 }
 
 void FmServices::forget_keys() {
@@ -167,7 +174,7 @@ std::uint32_t FmServices::register_stream(fm::FmEngine &, const Arguments &argum
 
 std::uint32_t FmServices::begin(std::span<const std::byte> request, std::uint32_t capacity) {
     message_ = {};
-    crypto_->begin_call();
+    work_.begin_call();
     next_token_ = next_token_ == UINT32_MAX ? 1 : next_token_ + 1;
     message_.token = next_token_;
     message_.request = request;

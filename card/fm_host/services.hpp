@@ -19,6 +19,7 @@
 
 #include "card/context.hpp"
 #include "card/fm/engine.hpp"
+#include "card/fm_host/work_budget.hpp"
 #include "card/smfs/smfs.hpp"
 
 namespace k7::card {
@@ -69,11 +70,14 @@ class FmServices final : public fm::ServiceHandler {
   private:
     using Handler = std::uint32_t (FmServices::*)(fm::FmEngine &engine, const Arguments &arguments);
     struct Entry {
-        std::uint32_t number;
-        Handler handler;
+        std::uint32_t number = 0;
+        Handler handler = nullptr;
+        std::uint32_t cost = 1;             ///< in the units of K7_FM_WORK_MAX, besides that of what its lengths name
+        std::array<int, 2> lengths{-1, -1}; ///< arguments that say how much there is to do; -1: none
     };
-    static const std::array<Handler, 64> kHandlers;
-    static constexpr std::array<Handler, 64> make_handlers();
+    static const std::array<Entry, 64> kEntries; ///< by number
+    static constexpr std::array<Entry, 64> make_entries();
+    [[nodiscard]] static std::size_t bytes_of(const Entry &entry, const Arguments &arguments);
     std::uint32_t serve(fm::FmEngine &engine, std::uint32_t number, const Arguments &arguments);
 
     // services.cpp
@@ -120,6 +124,7 @@ class FmServices final : public fm::ServiceHandler {
     const SmfsOwner owner_;
     const std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
 
+    WorkBudget work_;
     const std::unique_ptr<CryptoServices> crypto_;
     Dispatch dispatch_;
     Message message_;

@@ -54,12 +54,6 @@
 #define K7_FM_KEY_MATERIAL_MAX K7_FM_U(0x1000)
 /** Largest K7_FM_KEY_SECRET in bytes. */
 #define K7_FM_KEY_SECRET_MAX K7_FM_U(512)
-/**
- * What the services of cryptography of one call, or of the start-up, may cost together; then the FM counts as hung
- * (K7_FM_FAULT_BUDGET). A unit is about a microsecond: an ECDSA signature costs 100, an RSA-4096 key 3,000,000.
- */
-#define K7_FM_WORK_MAX K7_FM_U(30000000)
-
 /** Hashes (FIPS 180-4). */
 #define K7_FM_HASH_SHA256 1
 #define K7_FM_HASH_SHA384 2

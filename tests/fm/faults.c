@@ -167,6 +167,23 @@ FAULT void fault_random_loop(void)
         fm_ecall(K7_FM_SVC_RANDOM, fm_address(&word), sizeof word, 0, 0, 0);
     while (opaque(1) != 0);
 }
+/* Few instructions, but much that the card does for them. */
+FAULT void fault_hash_loop(void)
+{
+    static uint8_t data[65536], digest[32];
+    do
+        fm_ecall(K7_FM_SVC_SHA256, fm_address(data), sizeof data, fm_address(digest), 0, 0);
+    while (opaque(1) != 0);
+}
+FAULT void fault_write_loop(void)
+{
+    uint32_t handle;
+    fm_ecall(K7_FM_SVC_SMFS_CREATE_FILE, fm_address("/loop"), sizeof handle, 0, 0, 0);
+    fm_ecall(K7_FM_SVC_SMFS_OPEN, fm_address("/loop"), fm_address(&handle), 0, 0, 0);
+    do
+        fm_ecall(K7_FM_SVC_SMFS_WRITE, handle, 0, fm_address(&handle), sizeof handle, 0);
+    while (opaque(1) != 0);
+}
 FAULT void fault_endless_loop(void)
 {
     for (;;)
@@ -245,6 +262,8 @@ static const struct fault {
     {"stack-pointer-wild", fault_stack_pointer_wild},
     {"time-loop", fault_time_loop},
     {"random-loop", fault_random_loop},
+    {"hash-loop", fault_hash_loop},
+    {"write-loop", fault_write_loop},
     {"endless-loop", fault_endless_loop},
     {"abort", fault_abort},
     {"assert", fault_assert},

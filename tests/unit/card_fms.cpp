@@ -258,6 +258,24 @@ INSTANTIATE_TEST_SUITE_P(
                     std::pair{"abort", K7_FAULT_ABORT}),
     fault_name);
 
+TEST(CardFm, ServicesHaveABudgetOfTheirOwn) {
+    for (const char *loop : {"hash-loop", "write-loop"}) {
+        OperationalCard card(Properties{{"fm-work", "100000"}});
+        card.load("faults");
+        card.restart();
+        card.crash(kFaults, loop);
+        EXPECT_EQ(card.fault_report().cause, static_cast<std::uint32_t>(K7_FAULT_BUDGET)) << loop;
+    }
+}
+
+TEST(CardFm, TheBudgetOfServicesIsThatOfOneCall) {
+    OperationalCard card(Properties{{"fm-work", "10000"}});
+    card.load("vault");
+    card.restart();
+    for (int i = 0; i < 50; ++i)
+        ASSERT_EQ(card.call(kVault, "put pin " + std::to_string(i)).text(), "stored pin") << i;
+}
+
 // The case that this project exists for.
 TEST(CardFm, StartUpFaultHaltsEveryStartUntilAllFmsAreErased) {
     OperationalCard card;

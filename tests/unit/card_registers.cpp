@@ -38,6 +38,7 @@ TEST(CardCreate, PropertiesThatAreWrongAreNamed) {
         {{{"watchdog-ms", "0"}}, "property watchdog-ms='0': must be a number in 100"},
         {{{"watchdog-ms", "12 seconds"}}, "property watchdog-ms='12 seconds'"},
         {{{"fm-budget", "-1"}}, "property fm-budget='-1'"},
+        {{{"fm-work", "999"}}, "property fm-work='999'"},
         {{{"store-size", "99999999999999999999"}}, "property store-size='99999999999999999999'"},
         {{{"store", "/nonexistent/store"}}, "store /nonexistent/store cannot be opened: No such file or directory"},
     };

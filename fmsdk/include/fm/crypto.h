@@ -2,7 +2,7 @@
 /**
  * @file fm/crypto.h
  * Hashes, ciphers, signatures, and keys that never leave the card. The work is done by the card, at its own speed and
- * outside the FM's budget of instructions; it has one of its own (K7_FM_WORK_MAX). Names and shapes are k7hsm's own.
+ * outside the FM's budget of instructions; services have one of their own (K7_FM_WORK_MAX). Names and shapes are k7hsm's own.
  *
  * A key is a handle. It belongs to this FM, and ends with FMKeyDelete, with the FM, or when the firmware stops; then its
  * material is wiped. FMKeyStore keeps a key in the SMFS. A key made with FM_KEY_EXTRACTABLE can be exported; that of
