@@ -55,12 +55,12 @@ TEST(CardCrypto, ServicesGiveKnownAnswersAndRefuseTheRest) {
     EXPECT_EQ(card.host.card_state().smfs_files, 0u);
 }
 
-// Small ones only, for loaded machines.
 TEST(CardCrypto, RsaKeysSignAndDecrypt) {
     OperationalCard card;
     card.load("crypto");
     card.restart();
-    expect_ok(card.call(kCrypto, "rsa 2048"));
+    for (const char *bits : {"2048", "3072", "4096"})
+        expect_ok(card.call(kCrypto, std::string("rsa ") + bits));
 }
 
 TEST(CardCrypto, WorkWithKeysIsLeftToTheFirmwaresThread) {
