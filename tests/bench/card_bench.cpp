@@ -191,6 +191,33 @@ void smfs_read_4KiB(benchmark::State &state) {
     smfs_4KiB(state, "read");
 }
 
+/// The sample vault under another ID.
+Bytes vault_image(std::uint32_t fm_id) {
+    Bytes elf = fm_elf("vault");
+    const auto magic = std::as_bytes(std::span("KFMH", 4));
+    const auto header = std::search(elf.begin(), elf.end(), magic.begin(), magic.end());
+    if (header == elf.end())
+        throw std::runtime_error("the sample vault has no header");
+    std::memcpy(&*header + offsetof(k7_fm_header, fm_id), &fm_id, sizeof(fm_id));
+    return signer().sign(fm_content(elf));
+}
+
+/// From a reset until the card is operational again, with so many FMs that it starts.
+void restart_with_fms(benchmark::State &state) {
+    const TemporaryDirectory directory; // in memory
+    OperationalCard card({{"store", directory.file("store")}});
+    const auto fms = static_cast<std::uint32_t>(state.range(0));
+    for (std::uint32_t i = 0; i < fms; ++i)
+        if (card.load_image(vault_image(0xa100 + i), signer().certificate()).status != K7_ST_OK)
+            return state.SkipWithError("an FM could not be loaded");
+    for (auto _ : state)
+        card.restart();
+    for (const k7_fm_info &info : card.list())
+        if (info.status != K7_FM_STATUS_ENABLED)
+            return state.SkipWithError("an FM did not start");
+}
+
+BENCHMARK(restart_with_fms)->Arg(0)->Arg(1)->Arg(32)->UseRealTime()->Unit(benchmark::kMillisecond);
 BENCHMARK(smfs_write_4KiB)->UseRealTime()->Unit(benchmark::kMillisecond);
 BENCHMARK(smfs_read_4KiB)->UseRealTime()->Unit(benchmark::kMillisecond);
 BENCHMARK(nop)->UseRealTime();
