@@ -164,6 +164,8 @@ std::string to_string(const FaultReport &report) {
         text += " in " + report.symbol + format("+0x%x", report.symbol_offset);
     if (report.phase == K7_FAULT_PHASE_STARTUP)
         text += ", in its start-up";
+    if (report.phase == K7_FAULT_PHASE_TIMER)
+        text += ", in a timer of its own";
     return text;
 }
 

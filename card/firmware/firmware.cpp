@@ -124,6 +124,8 @@ void Firmware::serve() {
             card_.registers.beat();
             rings_.fetch();
             play_slow();
+            if (run_timer())
+                continue;
             if (execution_ || take_request()) {
                 execute(fm::FmEngine::kToTheEnd);
                 continue;
@@ -131,8 +133,25 @@ void Firmware::serve() {
             rings_.flush();
             save_memory();
         }
-        card_.registers.park(Registers::Clock::now() + tick);
+        rest(tick);
     }
+}
+
+// Requests and timers take turns, so that neither keeps the other waiting.
+bool Firmware::run_timer() {
+    const bool may = !execution_ && !(timer_ran_ && rings_.peek());
+    timer_ran_ = false;
+    const auto next = fms_.next_timer();
+    if (!may || !next || *next > Registers::Clock::now())
+        return false;
+    const LongWork work(*this);
+    timer_ran_ = fms_.run_timer();
+    return timer_ran_;
+}
+
+void Firmware::rest(std::chrono::milliseconds tick) {
+    const auto latest = Registers::Clock::now() + tick;
+    card_.registers.park(std::min(latest, fms_.next_timer().value_or(latest)));
 }
 
 // Idle for a whole tick, as nobody was served between two calls.
@@ -182,9 +201,10 @@ bool Firmware::serve_doorbell() noexcept {
     if (kill_ || card_.faults.active(FaultKind::Hang) || card_.faults.active(FaultKind::Slow))
         return true;
     try {
+        const auto timer = fms_.next_timer();
         const bool all_served = serve_short_requests();
         rings_.flush();
-        return !all_served;
+        return !all_served || fms_.next_timer() != timer; // the thread rests until the one that it knows
     } catch (...) {
         failure_ = std::current_exception();
         return true;

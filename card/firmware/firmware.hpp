@@ -90,6 +90,10 @@ class Firmware final : private DoorbellServer {
     void auto_activate_smfs();
     void enter_state();
     void serve();
+    /// One of an FM, if it is due, and never two without a request between them that waits. @return whether one was due
+    bool run_timer();
+    /// Until there is something to do, but no longer than @p tick.
+    void rest(std::chrono::milliseconds tick);
     void play_slow();
     void save_memory();
     bool take_request();
@@ -116,6 +120,7 @@ class Firmware final : private DoorbellServer {
     std::optional<FmUpload> upload_;
     BounceBuffer request_buffer_;
     BounceBuffer reply_buffer_;
+    bool timer_ran_ = false;             ///< in the last round of the thread
     bool served_ = true;                 ///< anything since the thread last looked
     std::optional<Execution> execution_; ///< the request that runs or is paused
     std::exception_ptr failure_;         ///< of a doorbell, for the thread to end with

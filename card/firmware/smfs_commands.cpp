@@ -34,7 +34,8 @@ void handle<K7_CMD_SMFS_INFO>(Firmware &firmware, const Command &command) {
                                              .reserved = {}});
 }
 
-// With policy K7_POLICY_SMFS_AUTO_ACTIVATION the firmware has done it when it started, unless the SMFS was damaged then.
+// With policy K7_POLICY_SMFS_AUTO_ACTIVATION the firmware has done it when it started, unless the SMFS was damaged
+// then.
 template <>
 void handle<K7_CMD_SMFS_ACTIVATE>(Firmware &firmware, const Command &command) {
     firmware.roles().require_login(command.channel);

@@ -102,11 +102,25 @@ FmReply Fm::take_reply(std::span<std::byte> reply) {
     return {message.status, message.reply_length};
 }
 
+std::optional<FmTimers::Clock::time_point> Fm::next_timer() {
+    return started() ? services_.timers().next() : std::nullopt;
+}
+
+void Fm::run_timer(FmTimers::Clock::time_point now) {
+    const auto due = services_.timers().take(now);
+    if (!due)
+        return;
+    services_.begin_without_message();
+    const std::array<std::uint32_t, 1> arguments{due->timer};
+    result_of(K7_FAULT_PHASE_TIMER, engine_->call(due->handler, arguments, card_.options.fm_budget));
+}
+
 void Fm::isolate(const std::string &fault) {
     message_.reset();
     bad_end_.reset();
     engine_.reset();
     services_.forget_keys();
+    services_.timers().stop_all();
     fault_ = fault;
 }
 

@@ -49,6 +49,11 @@ class Fm {
     /// Go on with a call that is paused. @return and throws as call()
     std::optional<FmReply> resume(std::span<std::byte> reply, std::uint64_t slice);
 
+    /// When its next timer is due; nothing when none runs.
+    [[nodiscard]] std::optional<FmTimers::Clock::time_point> next_timer();
+    /// Call the handler of a timer that is due at @p now. Not while a call is paused. Throws as start()
+    void run_timer(FmTimers::Clock::time_point now);
+
     /// It has faulted and the card goes on without it. @param fault what its calls answer from now on
     void isolate(const std::string &fault);
     /// What it is isolated for; empty when it is not.

@@ -120,6 +120,32 @@ std::optional<FmReply> FmManager::resume(std::span<std::byte> reply, std::uint64
     return run(fm, [&] { return fm.resume(reply, slice); });
 }
 
+std::optional<FmTimers::Clock::time_point> FmManager::next_timer() const {
+    std::optional<FmTimers::Clock::time_point> soonest;
+    for (const auto &[fm_id, fm] : running_)
+        if (const auto due = fm->next_timer(); due && (!soonest || *due < *soonest))
+            soonest = due;
+    return soonest;
+}
+
+bool FmManager::run_timer() {
+    const auto soonest = next_timer();
+    const auto now = FmTimers::Clock::now();
+    if (!soonest || *soonest > now)
+        return false;
+    for (const auto &[fm_id, fm] : running_) {
+        if (fm->next_timer() != soonest)
+            continue;
+        try {
+            fm->run_timer(now);
+        } catch (const FmFault &fault) {
+            contain(*fm, fault);
+        }
+        return true;
+    }
+    return false;
+}
+
 void FmManager::remove(std::uint32_t fm_id) {
     const bool stored = card_.store.delete_fm(fm_id);
     const bool ran = running_.erase(fm_id) != 0;

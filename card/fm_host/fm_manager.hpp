@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -42,6 +43,12 @@ class FmManager {
     std::optional<FmReply> resume(std::span<std::byte> reply, std::uint64_t slice);
     /// Is there anything to call? If not, call() asks the store why.
     [[nodiscard]] bool is_running(std::uint32_t fm_id) const { return running_.contains(fm_id); }
+
+    /// When the next timer of an FM is due; nothing when none runs.
+    [[nodiscard]] std::optional<FmTimers::Clock::time_point> next_timer() const;
+    /// Call the timer that is due longest, if one is. Not while a call is paused.
+    /// @return whether one was due. @throws FmFault, unless the policy is to isolate, FmKilled, StoreError
+    bool run_timer();
 
     /// None runs any more. Not while a call is paused.
     void stop_all() { running_.clear(); }

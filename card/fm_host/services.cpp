@@ -10,9 +10,15 @@
 #include <openssl/rand.h>
 
 #include "card/fm_host/crypto_services.hpp"
+#include "k7/fm_crypto.h"
 
 namespace k7::card {
 namespace {
+
+/// Where a handler can be; that it is code shows when it is called.
+bool is_code(std::uint32_t address) {
+    return address >= K7_FM_IMAGE_BASE && address < K7_FM_IMAGE_END && address % 4 == 0;
+}
 
 unsigned char *raw(std::span<std::byte> bytes) {
     return reinterpret_cast<unsigned char *>(bytes.data());
@@ -58,6 +64,8 @@ constexpr std::array<FmServices::Entry, 64> FmServices::make_entries() {
         Entry{K7_FM_SVC_TIME, &FmServices::time},
         Entry{K7_FM_SVC_MONOTONIC, &FmServices::monotonic},
         Entry{K7_FM_SVC_RANDOM, &FmServices::random, 1, {1, -1}},
+        Entry{K7_FM_SVC_TIMER_START, &FmServices::timer_start},
+        Entry{K7_FM_SVC_TIMER_STOP, &FmServices::timer_stop},
         Entry{K7_FM_SVC_SHA256, &FmServices::sha256, 1, {1, -1}},
         Entry{K7_FM_SVC_HMAC_SHA256, &FmServices::hmac_sha256, 1, {1, 3}},
         Entry{K7_FM_SVC_SMFS_CREATE_DIR, &FmServices::smfs_create_dir, kCommit},
@@ -158,7 +166,7 @@ std::uint32_t FmServices::register_handler(Dispatch::Kind kind, const Arguments 
         return K7_FM_E_BAD_FM_NUMBER;
     if (dispatch_.kind != Dispatch::Kind::None)
         return K7_FM_E_ALREADY_REGISTERED;
-    if (arguments[1] < K7_FM_IMAGE_BASE || arguments[1] >= K7_FM_IMAGE_END || arguments[1] % 4 != 0)
+    if (!is_code(arguments[1]))
         return K7_FM_E_BAD_POINTER;
     dispatch_ = {kind, arguments[1]};
     return K7_FM_OK;
@@ -180,6 +188,11 @@ std::uint32_t FmServices::begin(std::span<const std::byte> request, std::uint32_
     message_.request = request;
     message_.capacity = std::min<std::uint32_t>(capacity, K7_FM_MESSAGE_MAX);
     return message_.token;
+}
+
+void FmServices::begin_without_message() {
+    message_ = {};
+    work_.begin_call();
 }
 
 Message FmServices::end() {
@@ -284,6 +297,29 @@ std::uint32_t FmServices::random(fm::FmEngine &engine, const Arguments &argument
     if (!to)
         return K7_FM_E_BAD_POINTER;
     return to->empty() || RAND_bytes(raw(*to), static_cast<int>(to->size())) == 1 ? K7_FM_OK : K7_FM_E_NOT_READY;
+}
+
+std::uint32_t FmServices::timer_start(fm::FmEngine &, const Arguments &arguments) {
+    const std::uint32_t timer = arguments[0];
+    const std::uint32_t first = arguments[1];
+    const std::uint32_t period = arguments[2];
+    const std::uint32_t handler = arguments[3];
+    const auto in_range = [](std::uint32_t time) {
+        return time >= K7_FM_TIMER_SHORTEST && time <= K7_FM_TIMER_LONGEST;
+    };
+    if (timer >= K7_FM_TIMERS_MAX || !in_range(first) || (period != 0 && !in_range(period)))
+        return K7_FM_E_BAD_PARAMETER;
+    if (!is_code(handler))
+        return K7_FM_E_BAD_POINTER;
+    timers_.start(timer, std::chrono::milliseconds(first), std::chrono::milliseconds(period), handler);
+    return K7_FM_OK;
+}
+
+std::uint32_t FmServices::timer_stop(fm::FmEngine &, const Arguments &arguments) {
+    if (arguments[0] >= K7_FM_TIMERS_MAX)
+        return K7_FM_E_BAD_PARAMETER;
+    timers_.stop(arguments[0]);
+    return K7_FM_OK;
 }
 
 std::uint32_t FmServices::sha256(fm::FmEngine &engine, const Arguments &arguments) {

@@ -19,6 +19,7 @@
 
 #include "card/context.hpp"
 #include "card/fm/engine.hpp"
+#include "card/fm_host/timers.hpp"
 #include "card/fm_host/work_budget.hpp"
 #include "card/smfs/smfs.hpp"
 
@@ -62,6 +63,9 @@ class FmServices final : public fm::ServiceHandler {
     std::uint32_t begin(std::span<const std::byte> request, std::uint32_t capacity);
     /// Close it, replied or not.
     Message end();
+    /// Work begins that is no message: a timer's.
+    void begin_without_message();
+    [[nodiscard]] FmTimers &timers() { return timers_; }
     /// Go on with what a service could not throw through the FM: a broken store.
     void rethrow_failure();
     /// Wipe the FM's keys and digest objects.
@@ -97,6 +101,8 @@ class FmServices final : public fm::ServiceHandler {
     std::uint32_t time(fm::FmEngine &engine, const Arguments &arguments);
     std::uint32_t monotonic(fm::FmEngine &engine, const Arguments &arguments);
     std::uint32_t random(fm::FmEngine &engine, const Arguments &arguments);
+    std::uint32_t timer_start(fm::FmEngine &, const Arguments &arguments);
+    std::uint32_t timer_stop(fm::FmEngine &, const Arguments &arguments);
     std::uint32_t sha256(fm::FmEngine &engine, const Arguments &arguments);
     std::uint32_t hmac_sha256(fm::FmEngine &engine, const Arguments &arguments);
 
@@ -124,6 +130,7 @@ class FmServices final : public fm::ServiceHandler {
     const SmfsOwner owner_;
     const std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
 
+    FmTimers timers_;
     WorkBudget work_;
     const std::unique_ptr<CryptoServices> crypto_;
     Dispatch dispatch_;

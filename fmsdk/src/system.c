@@ -66,6 +66,16 @@ uint64_t FMGetMonotonicTime(void)
     return microseconds;
 }
 
+FMSW_STATUS FMTimerStart(uint32_t timer, uint32_t first, uint32_t period, FM_TimerHandler handler)
+{
+    return fm_ecall(K7_FM_SVC_TIMER_START, timer, first, period, (uint32_t)(uintptr_t)handler, 0);
+}
+
+FMSW_STATUS FMTimerStop(uint32_t timer)
+{
+    return fm_ecall(K7_FM_SVC_TIMER_STOP, timer, 0, 0, 0, 0);
+}
+
 FMSW_STATUS FMRandom(void *buffer, uint32_t length)
 {
     return fm_ecall(K7_FM_SVC_RANDOM, fm_address(buffer), length, 0, 0, 0);

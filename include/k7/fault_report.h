@@ -35,6 +35,7 @@ enum k7_fault_phase {
 	K7_FAULT_PHASE_NONE = 0,
 	K7_FAULT_PHASE_STARTUP = 1,	/* the start-up function: halts the card at every start */
 	K7_FAULT_PHASE_CALL = 2,	/* a call from the host */
+	K7_FAULT_PHASE_TIMER = 3,	/* a timer that the FM had started */
 };
 
 #define K7_FAULT_REPORT_VERSION	1

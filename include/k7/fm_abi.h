@@ -144,6 +144,8 @@ K7_FM_ASSERT(sizeof(struct k7_fm_envelope) == 96, "the FM envelope is 96 bytes o
 #define K7_FM_SVC_TIME 18           /* (uint64_t *microseconds since 1970, UTC) -> 0 */
 #define K7_FM_SVC_MONOTONIC 19      /* (uint64_t *microseconds since firmware start) -> 0 */
 #define K7_FM_SVC_RANDOM 20         /* (buffer, length up to 65536) -> 0 */
+#define K7_FM_SVC_TIMER_START 21    /* (timer, first, period, handler) -> 0; milliseconds; handler(timer) */
+#define K7_FM_SVC_TIMER_STOP 22     /* (timer) -> 0, also when it does not run */
 #define K7_FM_SVC_SHA256 24         /* (data, length, uint8_t digest[32]) -> 0 */
 #define K7_FM_SVC_HMAC_SHA256 25    /* (key, key_length, data, length, uint8_t mac[32]) -> 0 */
 #define K7_FM_SVC_SMFS_CREATE_DIR 32   /* (path, entries) -> 0 */
@@ -184,6 +186,12 @@ K7_FM_ASSERT(sizeof(struct k7_fm_envelope) == 96, "the FM envelope is 96 bytes o
 #define K7_FM_SMFS_BUSY 9
 #define K7_FM_SMFS_EXIST 10
 #define K7_FM_SMFS_FILE_TYPE 11
+
+/** Timers of one FM, numbered from 0. */
+#define K7_FM_TIMERS_MAX 8
+/** Shortest and longest time of a timer, in milliseconds: an FM that is called all the time keeps others waiting. */
+#define K7_FM_TIMER_SHORTEST K7_FM_U(10)
+#define K7_FM_TIMER_LONGEST K7_FM_U(86400000)
 
 /** SMFS limits: a name with its terminator, a path, open files, searches (SMFS reference). */
 #define K7_FM_SMFS_NAME_MAX 17

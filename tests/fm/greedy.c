@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * greedy: takes all there is of everything, is refused with an error of its kind, gives it back, and can have it again.
- * FM ID a0e0. Any request: replies "ok N" with status 0, or the checks that failed with status 1.
+ * FM ID a0e3. Any request: replies "ok N" with status 0, or the checks that failed with status 1.
  *
  * What is taken: heap, open files, searches, files, the FM log, the reply.
  */
@@ -9,7 +9,7 @@
 #include <fm/ecall.h>
 #include <stdlib.h>
 
-DEFINE_FM_HEADER(0xa0e0, FM_MAKE_VERSION(1, 0), 1, "k7hsm tests", "greedy");
+DEFINE_FM_HEADER(0xa0e3, FM_MAKE_VERSION(1, 0), 1, "k7hsm tests", "greedy");
 
 static struct report report;
 

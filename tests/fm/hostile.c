@@ -404,6 +404,33 @@ static void try_registrations(void)
     }
 }
 
+static void on_timer(uint32_t timer)
+{
+    (void)timer;
+    FMAbort("a timer runs that the card should have refused");
+}
+
+static void try_timers(void)
+{
+    static const struct service start = {K7_FM_SVC_TIMER_START, {NUMBER}}, stop = {K7_FM_SVC_TIMER_STOP, {NUMBER}};
+    static const uint32_t timers[] = {K7_FM_TIMERS_MAX, 0x100, 0x80000000, 0xffffffff};
+    static const uint32_t times[] = {1, K7_FM_TIMER_SHORTEST - 1, K7_FM_TIMER_LONGEST + 1, 0xffffffff};
+    static const uint32_t handlers[] = {0, 1, 0xdead0000, K7_FM_HEAP_BASE, K7_FM_IMAGE_END, 0xffffffff};
+    uint32_t handler = (uint32_t)(uintptr_t)on_timer;
+    for (size_t i = 0; i < sizeof timers / sizeof *timers; i++) {
+        call(&start, (uint32_t[5]){timers[i], 100, 100, handler}, 0, "no such timer");
+        call(&stop, (uint32_t[5]){timers[i]}, 0, "no such timer");
+    }
+    for (size_t i = 0; i < sizeof times / sizeof *times; i++) {
+        call(&start, (uint32_t[5]){0, times[i], 0, handler}, 1, "too short or too long");
+        call(&start, (uint32_t[5]){0, 100, times[i], handler}, 2, "too short or too long");
+    }
+    call(&start, (uint32_t[5]){0, 0, 0, handler}, 1, "at once");
+    for (size_t i = 0; i < sizeof handlers / sizeof *handlers; i++)
+        call(&start, (uint32_t[5]){0, 100, 100, handlers[i]}, 3, "wild handler");
+    call(&start, (uint32_t[5]){0, 100, 100, handler + 2}, 3, "handler between two instructions");
+}
+
 static void prepare(void)
 {
     memset(&report, 0, sizeof report);
@@ -442,6 +469,7 @@ static void on_message(HI_MsgHandle message, void *request, uint32_t length)
     try_bad_operations();
     try_the_rest();
     try_registrations();
+    try_timers();
     clean_up();
     reply_report(token, &report);
     if (SVC_SendReply(token, 0) == FMSW_OK)

@@ -137,7 +137,7 @@ TEST(CardFm, GreedyFmsAreRefusedAndHarmNobody) {
     card.restart();
     EXPECT_EQ(card.call(kVault, "put pin 0815").text(), "stored pin");
     for (int round = 0; round < 2; ++round) {
-        const CommandReply reply = card.call(0xa0e0, "go");
+        const CommandReply reply = card.call(0xa0e3, "go");
         EXPECT_EQ(reply.result, 0u) << reply.text();
         EXPECT_EQ(reply.text().substr(0, 3), "ok ") << reply.text();
     }

@@ -28,6 +28,8 @@ const char *phase_text(std::uint32_t phase) {
         return "start-up: the card halts at every restart";
     case K7_FAULT_PHASE_CALL:
         return "a call from the host";
+    case K7_FAULT_PHASE_TIMER:
+        return "a timer of its own";
     default:
         return "not in an FM";
     }
