@@ -21,16 +21,15 @@ struct block {
 
 #define HEAP_END (K7_FM_HEAP_BASE + K7_FM_HEAP_SIZE)
 
-static bool ready;
+/* No free block lies below this one: many small blocks in use are not walked again and again. NULL: not begun. */
+static struct block *lowest;
 
-static struct block *first_block(void)
+static void begin(void)
 {
-    struct block *first = (struct block *)(uintptr_t)K7_FM_HEAP_BASE;
-    if (!ready) {
-        *first = (struct block){.mark = MARK_FREE, .size = K7_FM_HEAP_SIZE - sizeof *first};
-        ready = true;
-    }
-    return first;
+    if (lowest != NULL)
+        return;
+    lowest = (struct block *)(uintptr_t)K7_FM_HEAP_BASE;
+    *lowest = (struct block){.mark = MARK_FREE, .size = K7_FM_HEAP_SIZE - sizeof *lowest};
 }
 
 /* The block behind this one, NULL behind the last. */
@@ -56,9 +55,16 @@ void *malloc(size_t size)
 {
     if (size > K7_FM_HEAP_SIZE)
         return NULL;
+    begin();
     uint32_t rounded = ((uint32_t)size + 7u) & ~7u;
-    for (struct block *block = first_block(); block != NULL; block = next_block(block)) {
-        if (block->mark != MARK_FREE || block->size < rounded)
+    bool any_free = false;
+    for (struct block *block = lowest; block != NULL; block = next_block(block)) {
+        if (block->mark != MARK_FREE)
+            continue;
+        if (!any_free)
+            lowest = block;
+        any_free = true;
+        if (block->size < rounded)
             continue;
         split(block, rounded);
         block->mark = MARK_USED;
@@ -67,10 +73,14 @@ void *malloc(size_t size)
     return NULL;
 }
 
-static void merge_free_neighbours(void)
+/* Merges the block, which has become free, with the free ones around it. */
+static void merge_with_neighbours(const struct block *freed)
 {
-    struct block *block = first_block();
-    for (struct block *next = next_block(block); next != NULL; next = next_block(block)) {
+    struct block *block = lowest;
+    while (block <= freed) {
+        struct block *next = next_block(block);
+        if (next == NULL)
+            return;
         if (block->mark == MARK_FREE && next->mark == MARK_FREE) {
             block->size += (uint32_t)sizeof *next + next->size;
             memset(next, 0, sizeof *next);
@@ -97,7 +107,9 @@ void free(void *memory)
     next_block(block);
     memset(memory, 0, block->size);
     block->mark = MARK_FREE;
-    merge_free_neighbours();
+    if (block < lowest)
+        lowest = block;
+    merge_with_neighbours(block);
 }
 
 void *calloc(size_t count, size_t size)

@@ -177,7 +177,7 @@ FAULT void fault_hash_loop(void)
 }
 FAULT void fault_write_loop(void)
 {
-    uint32_t handle;
+    uint32_t handle = 0;
     fm_ecall(K7_FM_SVC_SMFS_CREATE_FILE, fm_address("/loop"), sizeof handle, 0, 0, 0);
     fm_ecall(K7_FM_SVC_SMFS_OPEN, fm_address("/loop"), fm_address(&handle), 0, 0, 0);
     do
