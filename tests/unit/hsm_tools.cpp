@@ -151,7 +151,9 @@ TEST(HsmEnquiry, ACardIsAskedAndAHungOneCostsTheTimeoutOnly) {
     denied.index = 1;
     denied.access_reason = "no permission";
     const auto views = k7::tool::ask_modules({alive, denied}, std::chrono::seconds(20));
-    EXPECT_TRUE(views.at(0).healthy()) << views.at(0).reason();
+    EXPECT_EQ(views.at(0).contact, Contact::answered) << views.at(0).contact_text;
+    EXPECT_FALSE(views.at(0).healthy()) << "as delivered";
+    EXPECT_EQ(views.at(0).reason(), "PRE-INIT");
     EXPECT_EQ(views.at(0).identity->esn, "0123-4567-89AB");
     EXPECT_EQ(views.at(1).contact, Contact::no_access);
     const auto late = k7::tool::ask_modules({alive}, std::chrono::milliseconds(0));
