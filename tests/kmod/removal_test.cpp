@@ -36,23 +36,43 @@ std::string qom_id(const Context &context) {
     return context.qom_path.substr(context.qom_path.rfind('/') + 1);
 }
 
-void unplug(Context &context, const std::string &) {
-    qmp("device_del", R"({"id": ")" + qom_id(context) + R"("})");
+namespace fs = std::filesystem;
+
+/// The slot's folder in sysfs; empty when there is none.
+fs::path slot_of(const std::string &address) {
+    std::error_code none;
+    for (const auto &slot : fs::directory_iterator("/sys/bus/pci/slots", none))
+        if (address.starts_with(first_line(slot.path() / "address") + "."))
+            return slot.path();
+    return {};
+}
+
+bool pciehp_has_slots() {
+    std::error_code none;
+    const fs::directory_iterator entries("/sys/bus/pci_express/drivers/pciehp", none);
+    return std::any_of(begin(entries), end(entries),
+                       [](const auto &entry) { return entry.path().filename().string().starts_with("0000:"); });
+}
+
+/// By the slot's switch when pciehp has it: who pushes the attention button has five seconds to change his mind, and in
+/// these a RESET gives up by itself.
+void unplug(Context &context, const std::string &address) {
+    if (pciehp_has_slots())
+        std::ofstream(slot_of(address) / "power") << "0\n";
+    else
+        qmp("device_del", R"({"id": ")" + qom_id(context) + R"("})");
 }
 
 /// Does the slot of @p address say that it is empty? A slot of ACPI hot plug says so too early.
 bool slot_is_empty(const std::string &address) {
-    std::error_code none;
-    for (const auto &slot : std::filesystem::directory_iterator("/sys/bus/pci/slots", none))
-        if (address.starts_with(first_line(slot.path() / "address") + "."))
-            return first_line(slot.path() / "adapter") == "0";
-    return true;
+    const fs::path slot = slot_of(address);
+    return slot.empty() || first_line(slot / "adapter") == "0";
 }
 
 void plug(Context &context, const std::string &address) {
     // Gone for the host, too? Only then the name is free. With pciehp the slot tells, which is switched off a second
     // after the device has gone; otherwise nothing here can see it.
-    (void)eventually(20, [&] { return !std::filesystem::exists("/sys/bus/pci/devices/" + address); });
+    (void)eventually(20, [&] { return !fs::exists("/sys/bus/pci/devices/" + address); });
     (void)eventually(20, [&] { return slot_is_empty(address); });
     settle();
     qmp("device_add", R"({"driver": "k7-hsm", "id": ")" + qom_id(context) + R"(", "bus": "rp0"})");
@@ -61,9 +81,17 @@ void plug(Context &context, const std::string &address) {
 
 constexpr Removal kRemovals[] = {
     {"unbind", [](Context &, const std::string &address) { write_driver("unbind", address); },
-     [](Context &context, const std::string &address) { bind(context, address); }, kHang},
+     [](Context &context, const std::string &address) {
+         set_fault(context, "none");
+         bind(context, address);
+     },
+     kHang},
     {"remove", [](Context &, const std::string &address) { write_device(address, "remove"); },
-     [](Context &, const std::string &) { rescan(); }, kHang},
+     [](Context &context, const std::string &) {
+         set_fault(context, "none");
+         rescan();
+     },
+     kHang},
     {"unplug", unplug, plug, kHangOnHost},
     {"surprise", [](Context &context, const std::string &) { set_fault(context, "link-down"); },
      [](Context &context, const std::string &address) {
@@ -171,7 +199,6 @@ void play(Context &context, const Removal &removal, const Scene &scene) {
         cast.expect_told(tap, how, begin, removal.limit);
     }
     expect_dead_file(tap, witness);
-    set_fault(context, "none");
     removal.give_back(context, address);
     witness.close();
     const bool back = eventually(20, [&] {
