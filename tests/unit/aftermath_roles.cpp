@@ -151,6 +151,14 @@ std::string without_attempts(const std::string &text) {
     return text.substr(0, from) + text.substr(text.find(", state "));
 }
 
+// Every login is stretched, which takes its time, and all rows go the same way through the store, which is cut at each of
+// its operations by CardPowerCut: here every fourth will do, others in other rows.
+constexpr int kWipeStep = 4 * kMomentStep;
+
+int first_moment(const Row &row) {
+    return 1 + static_cast<int>(std::string_view(row.name).size()) % kWipeStep;
+}
+
 TEST_P(CardWipes, IsWholeOrNothingAfterAPowerCut) {
     prepare();
     const std::string store = directory_.file("store");
@@ -161,7 +169,7 @@ TEST_P(CardWipes, IsWholeOrNothingAfterAPowerCut) {
     const std::string after = look();
     const bool changes = without_attempts(before) != without_attempts(after);
     bool done = false;
-    for (int moment = 1; !done; moment += kMomentStep) {
+    for (int moment = first_moment(GetParam()); !done; moment += kWipeStep) {
         std::filesystem::copy_file(saved, store, std::filesystem::copy_options::overwrite_existing);
         std::filesystem::remove(store + "-journal");
         done = cut_at(moment, properties(), GetParam().action);

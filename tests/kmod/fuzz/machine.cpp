@@ -204,12 +204,19 @@ std::size_t Machine::run(const Program &program, Coverage &coverage) {
     return news;
 }
 
+namespace {
+/// A card that a program has zeroized is as delivered: its rings work.
+bool rings_work(std::uint32_t state) {
+    return K7_STATE_GET(state) == K7_STATE_OPERATIONAL || K7_STATE_GET(state) == K7_STATE_PRE_INIT;
+}
+} // namespace
+
 bool Machine::recover() {
     const int fd = ::open(node_.c_str(), O_RDWR | O_CLOEXEC);
     k7_ioc_info info{};
     info.size = sizeof(info);
     bool works = fd >= 0 && ::ioctl(fd, K7_IOC_INFO, &info) == 0;
-    for (int tries = 0; works && K7_STATE_GET(info.card_state) != K7_STATE_OPERATIONAL; tries++) {
+    for (int tries = 0; works && !rings_work(info.card_state); tries++) {
         k7_ioc_reset reset{};
         reset.size = sizeof(reset);
         reset.kind = tries % 2 == 0 ? K7_RESET_FIRMWARE : K7_RESET_CARD;

@@ -11,8 +11,15 @@ namespace {
 constexpr std::size_t kDataBytes = 0x401000; // a page more than the largest payload
 constexpr std::size_t kElements = 260;       // a few more than an array may have
 
+// Without those that take the HSM SO away, after whom no FM runs any more: a program finds them now and then by chance.
+constexpr bool ends_the_game(std::uint32_t opcode) {
+    return opcode == K7_CMD_HSM_LOGIN || opcode == K7_CMD_HSM_ZEROIZE || opcode == K7_CMD_HSM_FACTORY_RESET ||
+           opcode == K7_CMD_HSM_DECOMMISSION;
+}
+
 constexpr std::array kOpcodes{
-#define K7_COMMAND(name, opcode, in_min, in_max, states, access) std::uint32_t{opcode},
+#define K7_COMMAND(name, opcode, in_min, in_max, states, access)                                                       \
+    ends_the_game(opcode) ? std::uint32_t{K7_CMD_NOP} : std::uint32_t{opcode},
 #include <k7/commands.def>
 #undef K7_COMMAND
 };
