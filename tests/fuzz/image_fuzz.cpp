@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "card/fm/engine.hpp"
+#include "card/image/certificate.hpp"
 #include "card/image/image.hpp"
 #include "tests/unit/test_signer.hpp"
 

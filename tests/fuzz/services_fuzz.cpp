@@ -65,7 +65,9 @@ constexpr std::array kEdges{0u,
 /// A card with one FM that never runs: the fuzzer makes its calls.
 class HostileFm {
   public:
-    HostileFm() : card_(kHost, {}), smfs_(card_.store), services_(card_, smfs_, kFmId) {
+    HostileFm()
+        : card_(kHost, {}), smfs_(card_.smfs, card_.store.smfs_capacity(), card_.smfs_quota()),
+          services_(card_, smfs_, card::SmfsOwner{kFmId, {}}, kill_) {
         smfs_.activate();
         const fm::test::Bytes elf = test::small_fm(kFmId, {fm::test::rv::ret}).build();
         engine_ = fm::make_rv32im_engine(elf, services_, kill_);
@@ -180,8 +182,8 @@ class HostileFm {
 
     card::Context card_;
     card::Smfs smfs_;
-    card::FmServices services_;
     const std::atomic<bool> kill_{false};
+    card::FmServices services_;
     std::unique_ptr<fm::FmEngine> engine_;
     fm::test::Bytes request_;
     std::uint32_t capacity_ = 0;
