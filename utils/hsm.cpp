@@ -41,7 +41,7 @@ constexpr Command kCommands[] = {
 };
 
 const std::map<std::string, const char *> kNouns = {{"policy", "The policies: list, set"},
-                                                  {"smfs", "The Secure Memory File System: info, check"}};
+                                                    {"smfs", "The Secure Memory File System: info, check"}};
 
 void declare(Tool &tool, Options &options) {
     CommandLine &line = tool.command_line();

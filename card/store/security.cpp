@@ -78,7 +78,8 @@ Security Store::security() {
     return security;
 }
 
-void Store::initialise(const std::string &label, const Credentials &credentials, bool allow_fms, const StoredWipe &wiped) {
+void Store::initialise(const std::string &label, const Credentials &credentials, bool allow_fms,
+                       const StoredWipe &wiped) {
     change_and_wipe(wiped, [&] {
         put_credentials(database_, credentials);
         database_.prepare("UPDATE hsm SET initialised = 1, was_initialised = 1, decommissioned = 0, label = ?")

@@ -61,7 +61,8 @@ void Store::smfs_commit(const SmfsChange &change) {
 }
 
 // Follows the commit of put_smfs_state(fresh, true): the key goes first, and from then on the content is noise, even if
-// the power fails before the rest. Also called when the store is opened, for an erase that a power cut interrupted after its first step.
+// the power fails before the rest. Also called when the store is opened, for an erase that a power cut interrupted
+// after its first step.
 void Store::finish_smfs_erase() {
     auto erasing = database_.prepare("SELECT erasing FROM smfs");
     if (!erasing.step() || erasing.integer(0) == 0)

@@ -259,10 +259,9 @@ void test_request(Context &context) {
 namespace {
 
 constexpr std::array kAdminCommands = {
-    K7_CMD_FM_LOAD_BEGIN, K7_CMD_FM_LOAD_DATA,      K7_CMD_FM_LOAD_COMMIT,   K7_CMD_FM_LOAD_ABORT, K7_CMD_FM_DELETE,
-    K7_CMD_SMFS_ACTIVATE, K7_CMD_SMFS_CHECK,        K7_CMD_HSM_INIT,         K7_CMD_HSM_LOGIN,     K7_CMD_HSM_LOGOUT,
-    K7_CMD_HSM_PASSWORD,  K7_CMD_HSM_ZEROIZE,       K7_CMD_HSM_FACTORY_RESET, K7_CMD_HSM_DECOMMISSION,
-    K7_CMD_POLICY_SET};
+    K7_CMD_FM_LOAD_BEGIN, K7_CMD_FM_LOAD_DATA, K7_CMD_FM_LOAD_COMMIT,    K7_CMD_FM_LOAD_ABORT,    K7_CMD_FM_DELETE,
+    K7_CMD_SMFS_ACTIVATE, K7_CMD_SMFS_CHECK,   K7_CMD_HSM_INIT,          K7_CMD_HSM_LOGIN,        K7_CMD_HSM_LOGOUT,
+    K7_CMD_HSM_PASSWORD,  K7_CMD_HSM_ZEROIZE,  K7_CMD_HSM_FACTORY_RESET, K7_CMD_HSM_DECOMMISSION, K7_CMD_POLICY_SET};
 
 void expect_refused(Tap &tap, const Node &node, int wanted, const std::string &who) {
     for (const std::uint32_t opcode : kAdminCommands)

@@ -151,8 +151,8 @@ std::string without_attempts(const std::string &text) {
     return text.substr(0, from) + text.substr(text.find(", state "));
 }
 
-// Every login is stretched, which takes its time, and all rows go the same way through the store, which is cut at each of
-// its operations by CardPowerCut: here every fourth will do, others in other rows.
+// Every login is stretched, which takes its time, and all rows go the same way through the store, which is cut at each
+// of its operations by CardPowerCut: here every fourth will do, others in other rows.
 constexpr int kWipeStep = 4 * kMomentStep;
 
 int first_moment(const Row &row) {
