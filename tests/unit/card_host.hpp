@@ -10,6 +10,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
+#include <cstdlib>
 #include <cstring>
 #include <functional>
 #include <map>
@@ -107,7 +108,7 @@ class CardHost {
     static constexpr std::size_t kMemorySize = 8 << 20;
 
     /// @param properties completed by provisioned()
-    explicit CardHost(const Properties &properties = {}) : memory_(kMemorySize) {
+    explicit CardHost(const Properties &properties = {}) {
         const Properties all = provisioned(properties);
         std::vector<k7card_property> list;
         for (const auto &[name, value] : all)
@@ -194,13 +195,13 @@ class CardHost {
     }
     void poke(std::uint64_t address, std::span<const std::byte> bytes) {
         const std::scoped_lock lock(mutex_);
-        std::copy(bytes.begin(), bytes.end(), memory_.begin() + static_cast<std::ptrdiff_t>(address - kMemoryBase));
+        std::copy(bytes.begin(), bytes.end(), memory(address));
     }
     /// The memory itself, for benchmarks and for tests that are alone with the card.
-    std::byte *memory(std::uint64_t address) { return memory_.data() + (address - kMemoryBase); }
+    std::byte *memory(std::uint64_t address) { return memory_.get() + (address - kMemoryBase); }
     Bytes peek(std::uint64_t address, std::size_t size) {
         const std::scoped_lock lock(mutex_);
-        const auto *from = memory_.data() + (address - kMemoryBase);
+        const auto *from = memory_.get() + (address - kMemoryBase);
         return {from, from + size};
     }
     template <class T>
@@ -238,7 +239,7 @@ class CardHost {
         const std::scoped_lock lock(host.mutex_);
         if (!host.on_bus(address, size))
             return -1;
-        std::memcpy(buffer, host.memory_.data() + (address - kMemoryBase), size);
+        std::memcpy(buffer, host.memory_.get() + (address - kMemoryBase), size);
         return 0;
     }
     static int dma_write(void *opaque, std::uint64_t address, const void *buffer, std::size_t size) {
@@ -249,7 +250,7 @@ class CardHost {
         const std::scoped_lock lock(host.mutex_);
         if (!host.on_bus(address, size))
             return -1;
-        std::memcpy(host.memory_.data() + (address - kMemoryBase), buffer, size);
+        std::memcpy(host.memory_.get() + (address - kMemoryBase), buffer, size);
         return 0;
     }
     static void interrupt(void *opaque, unsigned vector) {
@@ -265,7 +266,11 @@ class CardHost {
     }
 
     std::mutex mutex_;
-    Bytes memory_;
+    struct Free {
+        void operator()(std::byte *memory) const { std::free(memory); }
+    };
+    /// Zeroed by the kernel where it is touched, and nowhere else: hosts are made by the thousand.
+    std::unique_ptr<std::byte[], Free> memory_{static_cast<std::byte *>(std::calloc(kMemorySize, 1))};
     std::size_t allocated_ = 0;
     std::array<std::atomic<unsigned>, K7CARD_VECTORS> interrupts_{};
     std::atomic<unsigned> dma_accesses_{0};
