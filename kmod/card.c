@@ -209,16 +209,24 @@ out:
  * @k7:		card
  * @view:	filled
  *
- * The state is read last, so that it is never older than the generation.
+ * The state is read after the generation, so that it is never older.
  *
  * Return: 0, or -ENODEV when the card is gone.
  */
 int k7_card_read(struct k7_device *k7, struct k7_card_view *view)
 {
-	if (k7_read_status(k7, K7_REG_FAULT_SEQUENCE, &view->fault_sequence) ||
-	    k7_read_status(k7, K7_REG_GENERATION, &view->generation))
-		return -ENODEV;
-	return k7_read_status(k7, K7_REG_STATE, &view->state);
+	unsigned int tries = 3;
+	u32 before;
+
+	/* A halt between two of these reads would show its state without its fault. */
+	do {
+		if (k7_read_status(k7, K7_REG_FAULT_SEQUENCE, &before) ||
+		    k7_read_status(k7, K7_REG_GENERATION, &view->generation) ||
+		    k7_read_status(k7, K7_REG_STATE, &view->state) ||
+		    k7_read_status(k7, K7_REG_FAULT_SEQUENCE, &view->fault_sequence))
+			return -ENODEV;
+	} while (view->fault_sequence != before && --tries);
+	return 0;
 }
 
 /* Remember how the card is, and tell everybody what is new. */

@@ -226,14 +226,16 @@ struct k7_smfs_check {
 #define K7_PASSWORD_MAX		255
 #define K7_LOGIN_ATTEMPTS	3	/* wrong passwords in a row that zeroize the HSM */
 
-#define K7_LOGIN_SHARED		(1u << 0)	/* while it lasts, all channels may load FMs: for the kernel's upload */
+/* While such a login lasts, all channels may load FMs: for the kernel's upload. */
+#define K7_LOGIN_SHARED		(1u << 0)
 
 /** struct k7_hsm_init - request of HSM_INIT: 32 bytes, then the HSM SO's password,
  * K7_PASSWORD_MIN .. K7_PASSWORD_MAX bytes. An HSM that is initialised already needs
  * the SO's login on this channel, and loses its SMFS.
  *
- * HSM_LOGIN: payload = password, arg0 = 0 or K7_LOGIN_SHARED. HSM_LOGOUT: no payload. HSM_PASSWORD: payload = the
- * new password. HSM_ZEROIZE, HSM_FACTORY_RESET, HSM_DECOMMISSION: no payload.
+ * HSM_LOGIN: payload = password, arg0 = 0 or K7_LOGIN_SHARED. HSM_LOGOUT: no payload.
+ * HSM_PASSWORD: payload = the new password. HSM_ZEROIZE, HSM_FACTORY_RESET,
+ * HSM_DECOMMISSION: no payload.
  */
 struct k7_hsm_init {
 	char label[32];		/* 1 .. 31 characters, padded with 0 */

@@ -109,7 +109,7 @@ if grep -q INTX $seen/registers; then not_ok 'INTX was read, which clears it'; e
 # It halts with the payload in flight: a core dump, and everybody is told.
 dumps() { ls /sys/class/devcoredump/devcd*/data; }
 if dumps >/dev/null 2>&1; then not_ok 'a core dump before any fault'; else ok 'no core dump before'; fi
-fmcall -q a002 --text crash >/dev/null 2>&1
+fmcall -q --timeout 100 a002 --text crash >/dev/null 2>&1
 crash=$?
 [ $crash = 4 ] && ok 'crashy halts the card' || not_ok "fmcall crash ended with $crash"
 wait $slow_calls $behind
