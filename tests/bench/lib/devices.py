@@ -25,8 +25,9 @@ class Swtpm:
             raise Missing("no swtpm; install the package swtpm (packaging/install-packages)")
         self._folder = tempfile.mkdtemp(prefix="k7bench-tpm.")
         self.socket = os.path.join(self._folder, "control")
+        # Without --terminate: a guest that dies before init is booted once more.
         self._process = subprocess.Popen(
-            ["swtpm", "socket", "--tpm2", "--tpmstate", f"dir={self._folder}", "--terminate",
+            ["swtpm", "socket", "--tpm2", "--tpmstate", f"dir={self._folder}",
              "--ctrl", f"type=unixio,path={self.socket}"], stdin=subprocess.DEVNULL)
 
     def __enter__(self) -> "Swtpm":
