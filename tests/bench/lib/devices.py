@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The devices that the card is measured beside: NVMe, a TPM that swtpm plays, virtio-crypto."""
 
+import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -25,10 +27,11 @@ class Swtpm:
             raise Missing("no swtpm; install the package swtpm (packaging/install-packages)")
         self._folder = tempfile.mkdtemp(prefix="k7bench-tpm.")
         self.socket = os.path.join(self._folder, "control")
-        # Without --terminate: a guest that dies before init is booted once more.
+        # It ends with the guest, and a guest that dies before init is booted once more.
         self._process = subprocess.Popen(
-            ["swtpm", "socket", "--tpm2", "--tpmstate", f"dir={self._folder}",
-             "--ctrl", f"type=unixio,path={self.socket}"], stdin=subprocess.DEVNULL)
+            ["sh", "-c", 'while "$@"; do :; done', "sh", "swtpm", "socket", "--tpm2", "--tpmstate", f"dir={self._folder}",
+             "--terminate", "--ctrl", f"type=unixio,path={self.socket}"],
+            stdin=subprocess.DEVNULL, start_new_session=True)
 
     def __enter__(self) -> "Swtpm":
         deadline = time.monotonic() + SWTPM_START_LIMIT
@@ -40,7 +43,8 @@ class Swtpm:
         return self
 
     def __exit__(self, *_) -> None:
-        self._process.kill()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
         shutil.rmtree(self._folder, ignore_errors=True)
 
