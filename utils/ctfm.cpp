@@ -10,6 +10,7 @@
 #include "hsm/card.hpp"
 #include "hsm/fm_image.hpp"
 #include "utils/common/audit.hpp"
+#include "utils/common/command_table.hpp"
 #include "utils/common/confirm.hpp"
 #include "utils/common/describe.hpp"
 #include "utils/common/fault_text.hpp"
@@ -286,13 +287,10 @@ void declare(Tool &tool, Options &options) {
 }
 
 int work(Tool &tool, const Options &options) {
-    for (const Command &command : kCommands) {
-        if (!tool.command_line().has(command.name))
-            continue;
-        hsm::Card card = hsm::Card::open(k7::tool::chosen_card(options.card));
-        return command.function({tool, options, card});
-    }
-    throw hsm::Error(hsm::ErrorKind::usage, "no command given");
+    const Command &given = k7::tool::given_command(
+        kCommands, [&](const Command &command) { return tool.command_line().has(command.name); });
+    hsm::Card card = hsm::Card::open(k7::tool::chosen_card(options.card));
+    return given.function({tool, options, card});
 }
 
 } // namespace

@@ -2,6 +2,7 @@
 //
 // fmsdk: what an FM developer types between two edits. Each subcommand is a file of utils/fmsdk/.
 
+#include "utils/common/command_table.hpp"
 #include "utils/fmsdk/subcommand.hpp"
 
 namespace {
@@ -22,9 +23,8 @@ int main(int argc, char **argv) {
     }
     tool.command_line().require_subcommands(1, 1);
     return tool.run(argc, argv, [&] {
-        for (const Subcommand *subcommand : kSubcommands)
-            if (tool.command_line().has(subcommand->name))
-                return subcommand->work(tool, options);
-        throw hsm::Error(hsm::ErrorKind::usage, "no subcommand given");
+        const Subcommand *const given = k7::tool::given_command(
+            kSubcommands, [&](const Subcommand *subcommand) { return tool.command_line().has(subcommand->name); });
+        return given->work(tool, options);
     });
 }

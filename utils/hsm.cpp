@@ -4,6 +4,7 @@
 // group.
 #include <map>
 
+#include "utils/common/command_table.hpp"
 #include "utils/common/tool.hpp"
 #include "utils/hsm/command.hpp"
 
@@ -59,20 +60,17 @@ void declare(Tool &tool, Options &options) {
     line.require_subcommands(1, 1);
 }
 
-bool is_asked_for(const CommandLine &line, const Command &command) {
+bool is_given(const CommandLine &line, const Command &command) {
     if (command.noun[0] == '\0')
         return line.has(command.verb);
     return line.has(command.noun) && line.subcommand(command.noun).has(command.verb);
 }
 
 int work(Tool &tool, const Options &options) {
-    for (const Command &command : kCommands) {
-        if (!is_asked_for(tool.command_line(), command))
-            continue;
-        hsm::Card card = hsm::Card::open(k7::tool::chosen_card(options.card));
-        return command.function({tool, options, card});
-    }
-    throw hsm::Error(hsm::ErrorKind::usage, "no command given");
+    const Command &given = k7::tool::given_command(
+        kCommands, [&](const Command &command) { return is_given(tool.command_line(), command); });
+    hsm::Card card = hsm::Card::open(k7::tool::chosen_card(options.card));
+    return given.function({tool, options, card});
 }
 
 } // namespace

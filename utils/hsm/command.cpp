@@ -39,6 +39,14 @@ void verify(bool holds, const std::string &otherwise) {
                          "look with `hsm show`, and run it again");
 }
 
+bool smfs_erased(const hsm::CardStatus &before, const hsm::CardStatus &after) {
+    return after.smfs_files == 0 && after.smfs_generation > before.smfs_generation;
+}
+
+std::string role_loss(const hsm::CardStatus &status) {
+    return status.initialised ? "  the role of its HSM SO and its label\n" : "";
+}
+
 std::string fms_loss(const hsm::CardStatus &status) {
     return status.fm_count == 0 ? "" : "  all FMs: " + counted(status.fm_count, "FM", "FMs") + "\n";
 }

@@ -47,7 +47,11 @@ void carry_out(const Context &context, const std::string &action, const std::fun
 /// @throws hsm::Error (failed, "not verified: ...") unless @p holds
 void verify(bool holds, const std::string &otherwise);
 
+/// Was the SMFS erased between the two?
+bool smfs_erased(const hsm::CardStatus &before, const hsm::CardStatus &after);
+
 /// Lines for Action::loss; empty when there is none of it.
+std::string role_loss(const hsm::CardStatus &status);
 std::string fms_loss(const hsm::CardStatus &status);
 std::string smfs_loss(const hsm::CardStatus &status);
 

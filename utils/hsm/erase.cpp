@@ -19,9 +19,7 @@ struct Erase {
 };
 
 std::string loss_of(const Erase &erase, const hsm::CardStatus &status) {
-    std::string loss = smfs_loss(status);
-    if (status.initialised)
-        loss += "  the role of its HSM SO and its label\n";
+    std::string loss = smfs_loss(status) + role_loss(status);
     if (erase.everything)
         loss += fms_loss(status) + "  certificates, and all policies as they are set\n";
     return loss;
@@ -37,7 +35,7 @@ int run(const Context &context, const Erase &erase) {
         (card.*erase.function)();
         after = card.status();
         verify(!after.initialised && card.identity().label.empty(), "the HSM is still initialised");
-        verify(after.smfs_files == 0 && after.smfs_generation > before.smfs_generation, "the SMFS was not erased");
+        verify(smfs_erased(before, after), "the SMFS was not erased");
         verify(!erase.everything || (after.fm_count == 0 && !after.fms_allowed), "FMs were not erased");
     });
     context.tool.line(std::string(erase.done) + "; verified.");

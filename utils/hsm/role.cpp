@@ -40,19 +40,19 @@ int initialise(const Context &context) {
     hsm::Card &card = context.card;
     card.require_firmware("initialise the HSM");
     const hsm::CardStatus before = card.status();
-    const std::string again = before.initialised ? "  the role of its HSM SO and its label\n" + smfs_loss(before) : "";
+    const std::string again = before.initialised ? role_loss(before) + smfs_loss(before) : "";
     confirm(context, {"init", "Type the card's ESN to initialise it anew", again});
+    hsm::CardStatus after;
     carry_out(context, "init", [&] {
         if (before.initialised)
             login(context.tool, card, context.options.password_file);
         card.initialise(context.options.label, password_to_set(context));
-        const hsm::CardStatus after = card.status();
+        after = card.status();
         verify(after.initialised && card.identity().label == context.options.label, "the card has another label");
-        verify(!before.initialised || (after.smfs_files == 0 && after.smfs_generation > before.smfs_generation),
-               "the SMFS was not erased");
+        verify(!before.initialised || smfs_erased(before, after), "the SMFS was not erased");
     });
     context.tool.line("The HSM is initialised: label '" + context.options.label + "'; verified.");
-    if (!card.status().fms_allowed)
+    if (!after.fms_allowed)
         context.tool.line("It takes no FMs yet. To allow them, for good: hsm policy set fm on");
     context.tool.result({{"card", card.name()}, {"label", context.options.label}, {"verified", true}});
     return kExitDone;
