@@ -151,7 +151,12 @@ bool Firmware::run_timer() {
 
 void Firmware::rest(std::chrono::milliseconds tick) {
     const auto latest = Registers::Clock::now() + tick;
-    card_.registers.park(std::min(latest, fms_.next_timer().value_or(latest)));
+    park(std::min(latest, fms_.next_timer().value_or(latest)));
+}
+
+void Firmware::park(Registers::Clock::time_point until) {
+    parked_until_ = until;
+    card_.registers.park(until);
 }
 
 // Idle for a whole tick, as nobody was served between two calls.
@@ -175,7 +180,7 @@ void Firmware::play_slow() {
          now = Registers::Clock::now()) {
         rings_.flush();
         card_.registers.beat();
-        card_.registers.park(std::min(end, now + tick));
+        park(std::min(end, now + tick));
         rings_.fetch();
     }
 }
@@ -201,10 +206,10 @@ bool Firmware::serve_doorbell() noexcept {
     if (kill_ || card_.faults.active(FaultKind::Hang) || card_.faults.active(FaultKind::Slow))
         return true;
     try {
-        const auto timer = fms_.next_timer();
         const bool all_served = serve_short_requests();
         rings_.flush();
-        return !all_served || fms_.next_timer() != timer; // the thread rests until the one that it knows
+        const auto timer = fms_.next_timer();
+        return !all_served || (timer && *timer < parked_until_);
     } catch (...) {
         failure_ = std::current_exception();
         return true;

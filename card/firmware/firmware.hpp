@@ -94,6 +94,7 @@ class Firmware final : private DoorbellServer {
     bool run_timer();
     /// Until there is something to do, but no longer than @p tick.
     void rest(std::chrono::milliseconds tick);
+    void park(Registers::Clock::time_point until);
     void play_slow();
     void save_memory();
     bool take_request();
@@ -120,10 +121,11 @@ class Firmware final : private DoorbellServer {
     std::optional<FmUpload> upload_;
     BounceBuffer request_buffer_;
     BounceBuffer reply_buffer_;
-    bool timer_ran_ = false;             ///< in the last round of the thread
-    bool served_ = true;                 ///< anything since the thread last looked
-    std::optional<Execution> execution_; ///< the request that runs or is paused
-    std::exception_ptr failure_;         ///< of a doorbell, for the thread to end with
+    bool timer_ran_ = false;                    ///< in the last round of the thread
+    Registers::Clock::time_point parked_until_; ///< when the thread looks again by itself
+    bool served_ = true;                        ///< anything since the thread last looked
+    std::optional<Execution> execution_;        ///< the request that runs or is paused
+    std::exception_ptr failure_;                ///< of a doorbell, for the thread to end with
     std::thread thread_;
 };
 
