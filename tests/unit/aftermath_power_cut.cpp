@@ -201,27 +201,10 @@ std::string scenario_name(const testing::TestParamInfo<Scenario> &scenario) {
 }
 INSTANTIATE_TEST_SUITE_P(Changes, CardPowerCut, testing::ValuesIn(kScenarios), scenario_name);
 
-/// Runs @p body in a process of its own, because the mishap is for all databases of a process.
-template <class Body>
-void in_child(Body &&body) {
-    const pid_t child = fork();
-    if (child == 0) {
-        try {
-            body();
-        } catch (const std::exception &error) {
-            ADD_FAILURE() << error.what();
-        }
-        _exit(testing::Test::HasFailure() ? 1 : 0);
-    }
-    int status = 0;
-    waitpid(child, &status, 0);
-    EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << status;
-}
-
 // A refused image touches no file, so no cut can catch it half done. (The login before it does.)
 TEST(CardPowerCutOfRefusal, LowerVersionLeavesTheStoreAlone) {
     const TemporaryDirectory directory;
-    in_child([&directory] {
+    EXPECT_TRUE(done_in_child([&directory] {
         plan_mishap(Mishap::Die, 0);
         OperationalCard card(Properties{{"store", directory.file("store")}});
         load_small(card, fm_of_version(kSmall, 0x0200));
@@ -231,7 +214,7 @@ TEST(CardPowerCutOfRefusal, LowerVersionLeavesTheStoreAlone) {
         EXPECT_EQ(load_small(card, fm_of_version(kSmall, 0x0100)).status, K7_ST_IMAGE_OLDER);
         EXPECT_EQ(changes_so_far(), changes);
         EXPECT_EQ(read_file(directory.file("store")), before);
-    });
+    }));
 }
 
 // From the moment on at which the new key is committed, the old one is in no file, also not in the journal that made
@@ -276,15 +259,10 @@ TEST(CardPowerCutAtBirth, NewStoreIsWholeOrMadeAgain) {
     for (int moment = 1; !done; moment += kMomentStep, ++moments) {
         std::filesystem::remove(directory.file("store"));
         std::filesystem::remove(directory.file("store-journal"));
-        const pid_t child = fork();
-        if (child == 0) {
+        done = done_in_child([&] {
             plan_mishap(Mishap::Die, moment);
-            { const OperationalCard card(properties); }
-            _exit(0);
-        }
-        int status = 0;
-        waitpid(child, &status, 0);
-        done = WIFEXITED(status);
+            const OperationalCard card(properties);
+        });
         OperationalCard card(properties);
         ASSERT_EQ(card.ring.command(K7_CMD_NOP).status, K7_ST_OK) << "cut at operation " << moment;
     }
@@ -295,7 +273,7 @@ TEST(CardPowerCutAtBirth, NewStoreIsWholeOrMadeAgain) {
 
 /// A card with the FM vault, whose store fails from now on.
 void with_failing_store(void (*body)(OperationalCard &card)) {
-    in_child([body] {
+    EXPECT_TRUE(done_in_child([body] {
         const TemporaryDirectory directory;
         plan_mishap(Mishap::Fail, 0);
         OperationalCard card(Properties{{"store", directory.file("store")}});
@@ -304,7 +282,7 @@ void with_failing_store(void (*body)(OperationalCard &card)) {
         card.login(); // which is committed, too
         plan_mishap(Mishap::Fail, 1);
         body(card);
-    });
+    }));
 }
 
 TEST(CardStoreError, FailsTheCard) {
