@@ -23,10 +23,15 @@ void check_new_password(ByteView password) {
 
 } // namespace
 
+void Card::check_label(std::string_view label) {
+    const auto is_printable = [](char letter) { return letter >= ' ' && letter <= '~'; };
+    if (label.empty() || label.size() > kLabelMax || !std::ranges::all_of(label, is_printable))
+        throw Error(ErrorKind::usage, "the label '" + printable(label) + "' is not accepted",
+                    "choose one of 1 to " + std::to_string(kLabelMax) + " printable ASCII characters");
+}
+
 void Card::initialise(const std::string &label, ByteView password) {
-    if (label.empty() || label.size() > kLabelMax)
-        throw Error(ErrorKind::usage, "the label '" + label + "' is not accepted",
-                    "choose one of 1 to " + std::to_string(kLabelMax) + " characters");
+    check_label(label);
     check_new_password(password);
     k7_hsm_init init{};
     std::ranges::copy(label, init.label);

@@ -135,10 +135,13 @@ class HSM_EXPORT Card {
     /// flight end, and the card stays in the boot loader until reset(). Needs CAP_SYS_ADMIN. Safe to repeat.
     void erase_fms();
     void erase_smfs();
+
     // ---- Roles and policies (docs/roles.md). All but policies() need CAP_SYS_ADMIN; the firmware must run. ----
 
+    /// @throws Error usage when @p label is not 1 to 31 printable ASCII characters
+    static void check_label(std::string_view label);
     /// Give the HSM an SO, and a label. An HSM that has one needs login() first, and loses its SMFS.
-    /// @param label    1 to 31 printable ASCII characters
+    /// @param label    as check_label() takes it
     /// @param password 8 to 255 bytes; neither kept nor logged, here or on the card
     void initialise(const std::string &label, ByteView password);
     /// Log the HSM SO in on this channel, until logout(), the end of this object, or the next reset or halt.

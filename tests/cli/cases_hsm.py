@@ -18,7 +18,7 @@ def ready(card):
 
 @test
 def as_delivered(card):
-    card.hsm("show").expect(0, ["state     PRE-INIT", "initialised     no", "FMs allowed     no (and never were)"])
+    card.hsm("show").expect(0, ["state     PRE-INIT", "initialised     no", "no HSM SO", "FMs allowed     no (and never were)"])
     run("ctfm", "--card", card.as_delivered, "list").refuses(4, "not initialised", "hsm init")
     run("ctfm", "--card", card.as_delivered, "load", "-f", card.image("echo")).refuses(4, "not initialised")
     run("fmcall", "--card", card.as_delivered, "a000", "x").refuses(4, "not initialised", "hsm init")
@@ -39,6 +39,23 @@ def init_allows_fms_to_come(card):
     status = shown(card)
     assert status["initialised"] and status["fms_allowed"] and status["fms_were_allowed"], status
     assert card.hsm("show", "--json").json()["identity"]["label"] == "lab"
+
+
+@test
+def bad_labels_are_refused_before_a_password_is_asked_for(card):
+    for label in ("", "two\nlines", "Zoë", "x" * 32):
+        run("hsm", "--card", card.as_delivered, "init", "--label", label, variables={"K7HSM_PASSWORD_FILE": ""}).refuses(
+            2, "the label", "1 to 31 printable ASCII characters")
+    assert not shown(card)["initialised"]
+    card.hsm("init", "--label", "x" * 31).expect(0)
+
+
+@test
+def the_option_that_is_missing_is_named(card):
+    ready(card)
+    card.hsm("change-password").refuses(6, "no terminal", "give --new-password-file FILE")
+    run("hsm", "--card", card.as_delivered, "change-password", variables={"K7HSM_PASSWORD_FILE": ""}).refuses(
+        6, "no terminal", "give --password-file FILE")
 
 
 @test

@@ -19,11 +19,11 @@ hsm::SecureBytes from_file(const Tool &tool, const std::string &file) {
     return read_password_file(file);
 }
 
-hsm::SecureBytes from_terminal(const std::string &question) {
+hsm::SecureBytes from_terminal(const std::string &question, const std::string &option = "--password-file") {
     auto password = ask_password(question);
     if (!password)
         throw hsm::Error(hsm::ErrorKind::refused, "no password: there is no terminal to ask on",
-                         "give --password-file FILE");
+                         "give " + option + " FILE");
     if (password->empty())
         throw hsm::Error(hsm::ErrorKind::refused, "no password given: nothing was changed");
     return std::move(*password);
@@ -45,7 +45,7 @@ hsm::SecureBytes so_password(const Tool &tool, const std::string &file) {
 hsm::SecureBytes new_so_password(const Tool &tool, const std::string &file) {
     if (!file.empty())
         return from_file(tool, file);
-    hsm::SecureBytes password = from_terminal("New HSM SO password");
+    hsm::SecureBytes password = from_terminal("New HSM SO password", "--new-password-file");
     if (!std::ranges::equal(password, from_terminal("The same once more")))
         throw hsm::Error(hsm::ErrorKind::refused, "the two passwords differ: nothing was changed");
     return password;

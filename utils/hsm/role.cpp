@@ -30,7 +30,7 @@ hsm::SecureBytes password_to_set(const Context &context) {
 } // namespace
 
 void declare_initialise(CommandLine &line, Options &options) {
-    line.add("--label", options.label, "Name for the HSM, 1 to 31 characters", "TEXT").required();
+    line.add("--label", options.label, "Name for the HSM, 1 to 31 printable ASCII characters", "TEXT").required();
     line.add_password_option(options.password_file);
     add_new_password_option(line, options, "that of --password-file");
     line.add_yes_option(options.yes);
@@ -38,6 +38,7 @@ void declare_initialise(CommandLine &line, Options &options) {
 
 int initialise(const Context &context) {
     hsm::Card &card = context.card;
+    hsm::Card::check_label(context.options.label);
     card.require_firmware("initialise the HSM");
     const hsm::CardStatus before = card.status();
     const std::string again = before.initialised ? role_loss(before) + smfs_loss(before) : "";

@@ -20,6 +20,10 @@ std::string fms_text(const hsm::CardStatus &status) {
     return status.fms_were_allowed ? "no (but they were)" : "no (and never were)";
 }
 
+std::string attempts_text(const hsm::CardStatus &status) {
+    return status.initialised ? std::to_string(status.login_attempts) + " left" : "none (there is no HSM SO)";
+}
+
 } // namespace
 
 void declare_nothing(CommandLine & /*line*/, Options & /*options*/) {}
@@ -32,7 +36,7 @@ int show(const Context &context) {
                       "HSM\n" +                                   //
                       "  initialised     " + yes_no(status.initialised) +
                       (status.decommissioned ? " (decommissioned)" : "") + "\n" +                   //
-                      "  login attempts  " + std::to_string(status.login_attempts) + " left\n" +    //
+                      "  login attempts  " + attempts_text(status) + "\n" +                         //
                       "  FMs allowed     " + fms_text(status) + "\n" +                              //
                       "  FMs             " + std::to_string(status.fm_count) + "\n" +               //
                       "  fault policy    " + (status.isolates_faults ? "isolate" : "halt") + "\n" + //
