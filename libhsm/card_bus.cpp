@@ -30,7 +30,7 @@ CardLibrary CardLibrary::load() {
     void *const handle = ::dlopen(kLibraryName, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
     if (handle == nullptr)
         throw Error(ErrorKind::failed, "no in-process card: " + std::string(::dlerror()),
-                    "sim: selectors need libk7card");
+                    "install the package libk7card0");
     CardLibrary library{};
     library.handle.reset(handle, [](void *loaded) { ::dlclose(loaded); });
     library.create = symbol<decltype(create)>(handle, "k7card_create");
