@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # An FM comes to the card through the kernel's firmware upload. (Debian's 6.1 is built without it.)
-# kernels: debian-6.12 debug
+# kernels: debian-6.12 debug kcsan
 . /guest/lib.sh
 
 upload=/sys/class/firmware/k7pf0

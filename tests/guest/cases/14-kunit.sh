@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # What only a kernel of our own has: the driver's KUnit tests (the unit tests of user space run the same cases), and
 # requests that fail by the kernel's fault injection.
-# kernels: debug kcsan
+# kernels: debug
 . /guest/lib.sh
 
 results=/sys/kernel/debug/kunit/k7hsm-transitions/results

@@ -2,7 +2,7 @@
 # Random programs of system calls for a minute, guided by KCOV on the debug kernel; half as nobody. The seed of a run
 # and the name of each program are in its output: `k7fuzz --replay NAME`.
 # options: --timeout 300 --add build/tests/k7fuzz
-# kernels: debug
+# kernels: debug kcsan
 . /guest/lib.sh
 
 seed=$(date +%s)

@@ -6,9 +6,11 @@
  */
 
 #include <linux/delay.h>
+#include <linux/kthread.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/sched.h>
+#include <linux/sched/task.h>
 #include <linux/slab.h>
 #include <linux/timer.h>
 
@@ -127,6 +129,32 @@ static void shift(void)
 	WRITE_ONCE(distance, 1 << distance);
 }
 
+static int raced;
+
+static int count_unmarked(void *nothing)
+{
+	int i;
+
+	for (i = 0; i < TRIES * 100; i++) {
+		raced++;
+		barrier();
+		cond_resched();
+	}
+	return 0;
+}
+
+static void race_for_data(void)
+{
+	struct task_struct *other = kthread_run(count_unmarked, NULL, "k7plant");
+
+	if (IS_ERR(other))
+		return;
+	get_task_struct(other);
+	count_unmarked(NULL);
+	kthread_stop(other);
+	put_task_struct(other);
+}
+
 static void hung_task(void)
 {
 	for (;;) {
@@ -157,6 +185,7 @@ static const struct {
 	{ "atomic-sleep", atomic_sleep },
 	{ "timer", timer },
 	{ "shift", shift },
+	{ "data-race", race_for_data },
 	{ "hung-task", hung_task },
 	{ "lockup", lockup },
 };
