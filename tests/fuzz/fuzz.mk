@@ -3,7 +3,7 @@
 # libFuzzer targets, with ASan and UBSan: tests/fuzz/NAME_fuzz.cpp against the card's own objects. `make fuzz-NAME` runs
 # one for FUZZ_SECONDS. It starts from tests/fuzz/corpus/NAME, which is kept small, and from what it found before in
 # build/fuzz/NAME; what breaks goes to build/fuzz. `make fuzz-minimise-NAME` puts the least that covers the same into
-# build/fuzz/NAME.min, for tests/fuzz/corpus.
+# build/fuzz/NAME.min, for tests/fuzz/corpus; those there whose name is a hash came so, the others were written.
 
 FUZZERS := elf image services card
 FUZZ_SECONDS ?= 60
@@ -37,4 +37,4 @@ $(FUZZERS:%=fuzz-%): fuzz-%: build/fuzz/%_fuzz
 
 $(FUZZERS:%=fuzz-minimise-%): fuzz-minimise-%: build/fuzz/%_fuzz
 	@mkdir -p build/fuzz/$*.min
-	build/fuzz/$*_fuzz $(fuzz_$*_options) -merge=1 build/fuzz/$*.min build/fuzz/$* $(wildcard tests/fuzz/corpus/$*)
+	build/fuzz/$*_fuzz $(fuzz_$*_options) -merge=1 -use_counters=0 build/fuzz/$*.min build/fuzz/$* $(wildcard tests/fuzz/corpus/$*)
