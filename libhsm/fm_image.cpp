@@ -194,6 +194,13 @@ Bytes build_fm_image(ByteView elf, const SigningKey &key, ByteView certificate, 
     return image;
 }
 
+Bytes fm_elf_of(ByteView file) {
+    constexpr std::string_view kElfMagic = "\177ELF";
+    if (as_text(file).starts_with(kElfMagic))
+        return {file.begin(), file.end()};
+    return parse_fm_image(file).elf;
+}
+
 FmImage parse_fm_image(ByteView image) {
     check_size(image);
     return parse(read_cms(image).get());

@@ -90,6 +90,10 @@ HSM_EXPORT Bytes build_fm_image(ByteView elf, const SigningKey &key, ByteView ce
 HSM_EXPORT Bytes build_fm_image(ByteView elf, ByteView key_pem, ByteView certificate, std::uint64_t build_time,
                                 const PasswordSource &password = {});
 
+/// @param file  content of an ELF file, or of an image, whose signature is not checked
+/// @return the ELF file. @throws Error (failed) when it is neither
+HSM_EXPORT Bytes fm_elf_of(ByteView file);
+
 /// Parse without checking the signature.
 /// @throws Error (failed) when it is not an image
 HSM_EXPORT FmImage parse_fm_image(ByteView image);

@@ -6,14 +6,15 @@ import shutil
 import subprocess
 import tempfile
 
-from harness import FMS, Skip, environment, run, test
+from harness import FMS, TOP, Skip, environment, run, test
 
 
-def make(directory, *arguments):
-    """Build as a developer does, in a directory of their own."""
+def make(directory, *arguments, works=True):
+    """Build as a developer does, in a directory of their own. Returns what make says."""
     done = subprocess.run(["make", "-C", directory, *arguments], capture_output=True, text=True, check=False,
                           env=environment("/nonexistent"))
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert (done.returncode == 0) == works, done.stdout + done.stderr
+    return done.stdout + done.stderr
 
 
 def new(parent, name, *options):
@@ -37,6 +38,24 @@ def new_projects_build_and_run(_card):
         assert [bytes.fromhex(reply["reply_hex"]) for reply in replies["replies"]] == \
             [b"hello, visitor 1", b"hello, visitor 2"], replies
         run("fmsdk", "new", "hello", cwd=parent).refuses(1, "it exists")
+
+
+@test
+def new_projects_have_a_test_that_can_fail(_card):
+    library = TOP / "build/lib"
+    where = [f"HSM_CFLAGS=-I{TOP}/include -Werror", f"HSM_LIBS={library}/libhsm.so.0 -Wl,-rpath,{library}"]
+    with tempfile.TemporaryDirectory() as parent:
+        for name, options in (("hello", ()), ("counter", ("--cpp",))):
+            new(parent, name, *options)
+            shown = make(f"{parent}/{name}", "test", *where)
+            assert "ok it is greeted" in shown and "not ok" not in shown, shown
+        source = pathlib.Path(parent) / "hello/hello.c"
+        source.write_text(source.read_text().replace("hello, ", "howdy, "))
+        done = make(f"{parent}/hello", "test", *where, works=False)
+        assert "not ok it is greeted" in done, done
+        source.write_text(source.read_text().replace("FM_RV Startup(void)\n{", "FM_RV Startup(void)\n{ __builtin_trap();"))
+        done = make(f"{parent}/hello", "test", *where, works=False)
+        assert "HALTED" in done or "halted" in done, done
 
 
 @test

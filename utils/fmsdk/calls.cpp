@@ -18,6 +18,10 @@ void declare_calls(tool::CommandLine &line, Options &options) {
     line.add_repeated("--file", options.files, "File with a request, the way for secrets; may be repeated", "FILE");
 }
 
+hsm::Bytes elf_of(const Options &options) {
+    return hsm::fm_elf_of(tool::read_file(options.fm, "the FM"));
+}
+
 std::vector<hsm::SecureBytes> requests_of(const Options &options) {
     std::vector<hsm::SecureBytes> requests;
     for (const std::string &text : options.texts) {
@@ -31,7 +35,7 @@ std::vector<hsm::SecureBytes> requests_of(const Options &options) {
     return requests;
 }
 
-void call_all(const tool::Tool &tool, const Options &options, tool::ThrowawayCard &card) {
+void call_all(const tool::Tool &tool, const Options &options, hsm::ThrowawayCard &card) {
     const std::vector<hsm::SecureBytes> requests = requests_of(options);
     std::size_t number = 0;
     for (unsigned round = 0; round < options.repeat; ++round)

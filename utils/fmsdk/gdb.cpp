@@ -25,7 +25,7 @@ int serve(const Tool &tool, const Options &options) {
     // gdb starts this on its own terminal, where Ctrl-C is meant for the FM.
     std::signal(SIGINT, SIG_IGN);
     requests_of(options); // what is wrong with them is said before anything runs
-    tool::ThrowawayCard card(tool::read_fm_elf(options.fm), "debug=stdio");
+    hsm::ThrowawayCard card(elf_of(options), "debug=stdio");
     card.start();
     call_all(tool, options, card);
     return tool::kExitDone;
@@ -72,7 +72,7 @@ int run_program(std::vector<std::string> arguments) {
 
 int debug(const Tool &tool, const Options &options) {
     requests_of(options);
-    const hsm::Bytes elf = tool::read_fm_elf(options.fm);
+    const hsm::Bytes elf = elf_of(options);
     const TemporaryDirectory directory;
     const std::string path = directory.file("fm.elf");
     tool::write_file(path, elf, kPrivate);

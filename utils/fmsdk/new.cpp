@@ -73,11 +73,15 @@ int work(const tool::Tool &tool, const Options &options) {
                          error ? "" : "choose another name")
             .with_object(options.name);
     const std::string source = options.name + (options.cpp ? ".cpp" : ".c");
-    const Values values{{"NAME", options.name}, {"ID", to_string(id)}, {"FMSDK", sdk}};
+    const Values values{{"NAME", options.name},
+                        {"ID", to_string(id)},
+                        {"FMSDK", sdk},
+                        {"GREETING", options.cpp ? "hello, visitor 1" : "hello, world"}};
     make_file(sdk + (options.cpp ? "/template/fm.cpp.in" : "/template/fm.c.in"), options.name + "/" + source, values);
+    make_file(sdk + "/template/fm-test.cpp.in", options.name + "/" + options.name + "-test.cpp", values);
     make_file(sdk + "/template/Makefile.in", options.name + "/Makefile", values);
-    tool.line("Made " + options.name + "/" + source + " and " + options.name + "/Makefile, FM ID " + to_string(id));
-    tool.line("Build and run it: make -C " + options.name + " run");
+    tool.line("Made " + options.name + "/" + source + ", its test and a Makefile, FM ID " + to_string(id));
+    tool.line("Build and run it: make -C " + options.name + " run; test it: make -C " + options.name + " test");
     tool.result({{"directory", options.name}, {"source", source}, {"id", to_string(id)}, {"fmsdk", sdk}});
     return tool::kExitDone;
 }

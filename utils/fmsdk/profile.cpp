@@ -23,7 +23,7 @@ constexpr mode_t kPublic = 0644;
 
 /// @return what ended it early, empty when nothing did: a profile of what ran until then is still of use
 std::string run_counted(const Tool &tool, const Options &options, const hsm::Bytes &elf, const std::string &counts) {
-    tool::ThrowawayCard card(elf, "profile=" + counts);
+    hsm::ThrowawayCard card(elf, "profile=" + counts);
     try {
         card.start();
         call_all(tool, options, card);
@@ -94,7 +94,7 @@ Json files_json(const LineCounts &files) {
 
 int profile(const Tool &tool, const Options &options) {
     requests_of(options); // what is wrong with them is said before anything runs
-    const hsm::Bytes elf = tool::read_fm_elf(options.fm);
+    const hsm::Bytes elf = elf_of(options);
     const TemporaryDirectory directory;
     const std::string path = directory.file("counts");
     const std::string fault = run_counted(tool, options, elf, path);

@@ -67,7 +67,7 @@ void require_started(const hsm::Card &card) {
 }
 
 /// @param line number of the first log line that was not printed yet
-int call_and_print(const Tool &tool, const Options &options, tool::ThrowawayCard &card,
+int call_and_print(const Tool &tool, const Options &options, hsm::ThrowawayCard &card,
                    const std::vector<hsm::SecureBytes> &requests, std::uint32_t &line) {
     int code = tool::kExitDone;
     Json replies = Json::array();
@@ -89,7 +89,7 @@ int call_and_print(const Tool &tool, const Options &options, tool::ThrowawayCard
 /// Without a request the FM is only started.
 int work(const Tool &tool, const Options &options) {
     const std::vector<hsm::SecureBytes> requests = requests_of(options);
-    tool::ThrowawayCard card(tool::read_fm_elf(options.fm), "");
+    hsm::ThrowawayCard card(elf_of(options), "");
     std::uint32_t line = 0;
     try {
         card.start();
