@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import tempfile
 
-from harness import FMS, TOP, Skip, environment, run, test
+from harness import FMS, HOST_LIBRARY, Skip, environment, run, test
 
 
 def make(directory, *arguments, works=True):
@@ -42,19 +42,17 @@ def new_projects_build_and_run(_card):
 
 @test
 def new_projects_have_a_test_that_can_fail(_card):
-    library = TOP / "build/lib"
-    where = [f"HSM_CFLAGS=-I{TOP}/include -Werror", f"HSM_LIBS={library}/libhsm.so.0 -Wl,-rpath,{library}"]
     with tempfile.TemporaryDirectory() as parent:
         for name, options in (("hello", ()), ("counter", ("--cpp",))):
             new(parent, name, *options)
-            shown = make(f"{parent}/{name}", "test", *where)
+            shown = make(f"{parent}/{name}", "test", *HOST_LIBRARY)
             assert "ok it is greeted" in shown and "not ok" not in shown, shown
         source = pathlib.Path(parent) / "hello/hello.c"
         source.write_text(source.read_text().replace("hello, ", "howdy, "))
-        done = make(f"{parent}/hello", "test", *where, works=False)
+        done = make(f"{parent}/hello", "test", *HOST_LIBRARY, works=False)
         assert "not ok it is greeted" in done, done
         source.write_text(source.read_text().replace("FM_RV Startup(void)\n{", "FM_RV Startup(void)\n{ __builtin_trap();"))
-        done = make(f"{parent}/hello", "test", *where, works=False)
+        done = make(f"{parent}/hello", "test", *HOST_LIBRARY, works=False)
         assert "HALTED" in done or "halted" in done, done
 
 

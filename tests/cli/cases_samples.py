@@ -4,14 +4,12 @@
 import re
 import subprocess
 
-from harness import LIMIT_S, TOP, Result, environment, test
+from harness import HOST_LIBRARY, LIMIT_S, TOP, Result, environment, test
 
 
 def host_program(card, name):
     """Builds it over the library of build/, and returns how to run it."""
-    library = TOP / "build/lib"
-    where = [f"OUT={card.directory}", f"HSM_CFLAGS=-I{TOP}/include -Werror",
-             f"HSM_LIBS={library}/libhsm.so.0 -Wl,-rpath,{library}"]
+    where = [f"OUT={card.directory}", *HOST_LIBRARY]
     done = subprocess.run(["make", "-C", TOP / "fmsdk/samples" / name, "host", *where], capture_output=True, text=True,
                           env=environment(card.home), check=False)
     assert done.returncode == 0, done.stdout + done.stderr

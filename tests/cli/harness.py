@@ -20,6 +20,9 @@ FMS = TOP / "build" / "fm"
 ESN = "0123-4567-89AB"
 SO_PASSWORD = "k7hsm test password"
 LIMIT_S = 60
+# For make: where the SDK's programs of the host find the library that was built here.
+HOST_LIBRARY = [f"HSM_CFLAGS=-I{TOP}/include -Werror",
+                f"HSM_LIBS={TOP}/build/lib/libhsm.so.0 -Wl,-rpath,{TOP}/build/lib"]
 
 TESTS = []
 
