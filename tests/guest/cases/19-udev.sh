@@ -12,17 +12,17 @@ serial=/dev/k7/by-serial/$(sysfs esn)
 path=/dev/k7/by-path/pci-0000:01:00.0
 other=/dev/k7/by-serial/$(sysfs esn k7pf1)
 
-# all_there NODE WHEN: group, mode and both links of the first card.
+# all_there NODE WHEN: group, mode and both links of the first card. udevd makes and removes one link after the other.
 all_there() {
 	wait_for "$2: the link by serial number leads to $1" 10 leads_to "$serial" "$1"
-	check "$2: so does the one by path" leads_to "$path" "$1"
+	wait_for "$2: so does the one by path" 10 leads_to "$path" "$1"
 	check "$2: the node is the group's" owner_is "$1"
 }
 
 check 'the group exists' grep -q '^hsmusers:x:[0-9]*:$' /etc/group
 all_there $card 'after loading'
-check 'the other card has its own link' leads_to "$other" /dev/k7pf1
-check 'and path' leads_to /dev/k7/by-path/pci-0000:02:00.0 /dev/k7pf1
+wait_for 'the other card has its own link' 10 leads_to "$other" /dev/k7pf1
+wait_for 'and path' 10 leads_to /dev/k7/by-path/pci-0000:02:00.0 /dev/k7pf1
 check 'the other node is the group'\''s' owner_is /dev/k7pf1
 check 'a tool takes the link for a card' ctfm list --card "$serial"
 check_status 'whoever is not in the group may not use it' 5 as_nobody "$serial"
@@ -34,7 +34,7 @@ all_there $card 'after a reset'
 
 echo 1 >$first/remove
 wait_for 'remove: the link by serial number goes' 10 gone "$serial"
-check 'and the one by path' gone "$path"
+wait_for 'and the one by path' 10 gone "$path"
 check 'the other card keeps its link' leads_to "$other" /dev/k7pf1
 echo 1 >/sys/bus/pci/rescan
 wait_for 'rescan: the card comes back' 10 test -e $first/k7hsm
@@ -51,7 +51,7 @@ exec 3>&-
 
 check 'unload' rmmod k7hsm
 wait_for 'no link is left' 10 gone "$serial"
-check 'not by path either' gone "$path"
+wait_for 'not by path either' 10 gone "$path"
 check 'load' load_driver
 wait_for 'the card comes back with the driver' 10 test -e $first/k7hsm
 all_there "/dev/$(ls $first/k7hsm)" 'after loading again'
