@@ -185,6 +185,17 @@ def a_readable_password_file_is_warned_of(card):
 
 
 @test
+def a_password_file_that_is_no_text_costs_no_attempt(card):
+    ready(card)
+    for _ in range(3):
+        utf16 = write_password(card.file("utf16"), "\0".join(SO_PASSWORD) + "\0")
+        card.hsm("policy", "set", "fault", "halt", "--password-file", utf16).refuses(1, "NUL byte", "not as UTF-16")
+    card.hsm("policy", "set", "fault", "halt").expect(0)
+    write_password(utf16, "")
+    card.hsm("policy", "set", "fault", "halt", "--password-file", utf16).refuses(1, "is empty")
+
+
+@test
 def a_command_while_the_so_is_logged_in(card):
     ready(card)
     card.hsm("login", "--", "sh", "-c", "echo $1; exit 7", "sh", "hello").expect(7, "hello\n")

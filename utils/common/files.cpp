@@ -107,6 +107,10 @@ hsm::SecureBytes read_password_file(const std::string &path) {
     password.erase(end, password.end());
     if (password.empty())
         throw hsm::Error(hsm::ErrorKind::failed, "the password file " + path + " is empty").with_object(path);
+    if (std::ranges::find(password, std::byte{0}) != password.end()) // each try with a wrong one counts on the card
+        throw hsm::Error(hsm::ErrorKind::failed, "the password file " + path + " is no text: it has a NUL byte",
+                         "save it as plain text, not as UTF-16")
+            .with_object(path);
     return password;
 }
 
