@@ -31,7 +31,6 @@ struct Context {
     Context(const k7card_host &host, const Options &given)
         : options(given), bus(host, faults), registers(bus, faults), store(given.store, given.store_size, given.esn),
           smfs(store, given.vault), debug(given.debug) {
-        finish_zeroize(store, smfs);
         provision(given);
         faults.set(given.fault);
         for (const auto &[sensor, value] : given.sensors)
@@ -57,6 +56,13 @@ struct Context {
         return smfs_active ? K7_SMFS_ACTIVE : smfs.facts().damage.empty() ? K7_SMFS_INACTIVE : K7_SMFS_DAMAGED;
     }
     [[nodiscard]] std::uint64_t smfs_quota() const { return options.smfs_quota.value_or(store.smfs_capacity() / 4); }
+
+    /// Say so if an erase has left something for later.
+    void report_unfinished_erase() {
+        if (store.erase_unfinished())
+            bus.log(K7CARD_LOG_WARNING, "erased, but the disk is too full to remove the traces from the store's file: "
+                                        "make room there, the next start of the card does it");
+    }
 
   private:
     // A card that is ready at once, for machines that test. A store that has ever been initialised stays as it is: what

@@ -41,7 +41,7 @@ constexpr StatusAdvice kAdvice[] = {
     {K7_ST_UNKNOWN_COMMAND, ErrorKind::failed, "update the card's firmware"},
     {K7_ST_BUSY, ErrorKind::refused, "another load or erase is running: wait for it"},
     {K7_ST_NOT_FOUND, ErrorKind::not_found, ""},
-    {K7_ST_STORE_FULL, ErrorKind::failed, "delete an FM first: `ctfm delete`"},
+    {K7_ST_STORE_FULL, ErrorKind::failed, "delete an FM first (`ctfm delete`), or make room on the disk of the card's host if that is full"},
     {K7_ST_DENIED, ErrorKind::permission, ""},
     {K7_ST_IMAGE_FORMAT, ErrorKind::failed, "sign the FM's ELF file with `mkfm`"},
     {K7_ST_IMAGE_SIGNATURE, ErrorKind::failed, "sign it again with `mkfm`, with the key of this certificate"},

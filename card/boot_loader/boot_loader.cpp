@@ -95,6 +95,7 @@ void BootLoader::start_firmware(k7_boot_mode mode, Gate::Ticket ticket) {
     if (!card_.registers.change_state(ticket, K7_STATE_BOOT, K7_REASON_NONE))
         return;
     firmware_.reset();
+    finish_zeroize(card_.store, card_.smfs);
     card_.registers.next_generation();
     last_heartbeat_ = card_.registers.heartbeat();
     last_tick_ = Clock::now();

@@ -168,6 +168,7 @@ struct BootCommands {
     static Bytes erase_fms(BootLoader &boot, const MailboxCommand &, Gate::Ticket ticket) {
         stop(boot, ticket);
         boot.card_.store.wipe({{.fms = true}, std::nullopt});
+        boot.card_.report_unfinished_erase();
         boot.card_.registers.raise(K7_EVENT_FM_LIST);
         return {};
     }
@@ -175,6 +176,7 @@ struct BootCommands {
     static Bytes erase_smfs(BootLoader &boot, const MailboxCommand &, Gate::Ticket ticket) {
         stop(boot, ticket);
         wipe(boot.card_.smfs, {.smfs = true}, [&](const StoredWipe &wiped) { boot.card_.store.wipe(wiped); });
+        boot.card_.report_unfinished_erase();
         boot.card_.registers.raise(K7_EVENT_SMFS);
         return {};
     }

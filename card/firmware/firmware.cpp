@@ -105,6 +105,7 @@ void Firmware::require_operational(std::string_view what) const {
 
 void Firmware::forget(const Wipe &wiped) {
     if (wiped.anything()) {
+        card_.report_unfinished_erase();
         fms_.stop_all();
         upload_.reset();
         smfs_.forget();

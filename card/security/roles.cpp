@@ -27,8 +27,14 @@ void wipe(SmfsVault &smfs, const Wipe &what, const std::function<void(const Stor
 }
 
 void finish_zeroize(Store &store, SmfsVault &smfs) {
-    if (store.security().failures >= K7_LOGIN_ATTEMPTS)
+    if (store.security().failures < K7_LOGIN_ATTEMPTS)
+        return;
+    try {
         wipe(smfs, kZeroize, [&](const StoredWipe &wiped) { store.wipe(wiped); });
+    } catch (const Error &error) { // whatever it is: nobody may go on guessing
+        throw StoreError(std::string("after ") + std::to_string(K7_LOGIN_ATTEMPTS) +
+                         " wrong passwords the HSM cannot be zeroized: " + error.what());
+    }
 }
 
 void Roles::reload() {
@@ -69,14 +75,17 @@ Wipe Roles::login(std::uint32_t channel, std::span<const std::byte> password, bo
         throw Error(K7_ST_NOT_INITIALISED, "there is no HSM SO to log in");
     logged_in_.erase(channel);
     const std::uint32_t failures = store_.count_login_failure();
-    if (fits(security_.credentials, password)) {
+    if (failures <= K7_LOGIN_ATTEMPTS && fits(security_.credentials, password)) {
         store_.forgive_login_failures();
         logged_in_[channel] = shared;
         return {};
     }
-    if (failures >= K7_LOGIN_ATTEMPTS)
-        return wipe(kZeroize);
-    throw Error(K7_ST_BAD_PASSWORD, attempts_text(failures));
+    if (failures < K7_LOGIN_ATTEMPTS)
+        throw Error(K7_ST_BAD_PASSWORD, attempts_text(failures));
+    finish_zeroize(store_, smfs_);
+    logged_in_.clear();
+    reload();
+    return kZeroize;
 }
 
 void Roles::change_password(std::uint32_t channel, std::span<const std::byte> password) {

@@ -43,6 +43,8 @@ CounterFile::CounterFile(std::string path, std::string_view esn)
     if (!value_ && (::fstat(file_.get(), &status) != 0 || status.st_size != 0))
         throw Error(K7_ST_BAD_FIELD, "counter file " + path_ + " is damaged, or of another card than " + esn_ +
                                          ": put the right one back, or remove it to trust the store as it is");
+    // Both slots have their room from now on, however full the disk gets.
+    static_cast<void>(::fallocate(file_.get(), FALLOC_FL_KEEP_SIZE, 0, kSlotDistance + sizeof(Slot)));
 }
 
 CounterFile::Slot CounterFile::make_slot(std::uint64_t value) const {

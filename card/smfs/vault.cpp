@@ -141,6 +141,7 @@ void SmfsVault::open() {
         throw SmfsDamage("the root of the SMFS is damaged");
     root_ = root;
     check_counter();
+    open_ = true;
     store_.smfs_visit([this](std::int64_t id, std::span<const std::byte> sealed) { tags_[id] = tag_of(id, sealed); });
     {
         const std::scoped_lock lock(mutex_);
@@ -155,6 +156,12 @@ void SmfsVault::close() {
     tag_key_.wipe();
     object_key_.wipe();
     tags_.clear();
+    open_ = false;
+}
+
+void SmfsVault::require_open() const {
+    if (!open_)
+        throw StoreError("the SMFS is closed: there is no key to seal with");
 }
 
 void SmfsVault::close_damaged(const SmfsDamage &damage) {
@@ -217,6 +224,7 @@ bool SmfsVault::read(const Place &place, std::span<std::byte, kBlock> plain) {
 }
 
 SmfsVault::Sealed SmfsVault::seal_block(const Place &place, std::span<const std::byte, kBlock> plain) const {
+    require_open();
     Sealed sealed{.block = {id_of(place), seal(seal_key_, seal_place(place), plain)}, .tag = {}};
     sealed.tag = tag_of(sealed.block.id, sealed.block.sealed);
     return sealed;
@@ -224,6 +232,7 @@ SmfsVault::Sealed SmfsVault::seal_block(const Place &place, std::span<const std:
 
 void SmfsVault::commit(std::vector<Sealed> put, const std::vector<Place> &removed, const Tag &table,
                        const SmfsTotals &totals) {
+    require_open();
     const Root root{.counter = root_.counter + 1, .next_node = root_.next_node, .table = table, .totals = totals};
     SmfsChange change;
     for (const Place &place : removed)
@@ -244,12 +253,13 @@ void SmfsVault::commit(std::vector<Sealed> put, const std::vector<Place> &remove
 // ---- Erasing --------------------------------------------------------------------------------------------------------
 
 void SmfsVault::erase(const std::function<void(const SmfsState &fresh)> &wipe) {
-    close();
     const std::optional<SmfsState> state = store_.smfs_state();
     const std::uint64_t counted = counter_file_ ? counter_file_->value().value_or(0) : 0;
     const Root root{.counter = std::max(root_.counter, counted) + 1, .next_node = 1, .table = {}, .totals = {}};
-    generation_ = (state ? state->generation : generation_) + 1;
-    wipe(fresh_state(generation_, root));
+    const std::uint32_t generation = (state ? state->generation : generation_) + 1;
+    wipe(fresh_state(generation, root)); // when it throws, nothing has changed
+    close();
+    generation_ = generation;
     root_ = root;
     count(root.counter);
     {

@@ -136,6 +136,8 @@ class SmfsVault {
     [[nodiscard]] std::int64_t id_of(const Place &place) const;
     [[nodiscard]] Tag tag_of(std::int64_t id, std::span<const std::byte> sealed) const;
     [[nodiscard]] SealPlace seal_place(const Place &place) const { return {place.node, generation_, place.position}; }
+    /// @throws StoreError when it is closed: nothing may be sealed under a key that was wiped
+    void require_open() const;
     void check_counter();
     void count(std::uint64_t value);
     void publish();
@@ -151,6 +153,7 @@ class SmfsVault {
     SecretKey place_key_;
     SecretKey tag_key_;
     SecretKey object_key_;
+    bool open_ = false;
     std::map<std::int64_t, Tag> tags_; ///< by block number
 
     mutable std::mutex mutex_; ///< of facts_ alone: all else is used by one thread at a time

@@ -7,16 +7,37 @@
 #include <fcntl.h>
 #include <openssl/crypto.h>
 #include <sqlite3.h>
+#include <sys/statvfs.h>
 
 #include "card/file_descriptor.hpp"
 
 namespace k7::card {
 namespace {
 
+std::int64_t ask(sqlite3 *handle, const char *sql) {
+    sqlite3_stmt *statement = nullptr;
+    sqlite3_prepare_v2(handle, sql, -1, &statement, nullptr);
+    const std::int64_t value = sqlite3_step(statement) == SQLITE_ROW ? sqlite3_column_int64(statement, 0) : 0;
+    sqlite3_finalize(statement);
+    return value;
+}
+
+// SQLite does not tell a full disk from a database that has reached its limit: it is the disk if that has less room
+// left than the limit allows.
+std::string full_text(sqlite3 *handle) {
+    const char *const path = sqlite3_db_filename(handle, "main");
+    const std::int64_t left =
+        (ask(handle, "PRAGMA max_page_count") - ask(handle, "PRAGMA page_count")) * ask(handle, "PRAGMA page_size");
+    struct statvfs disk {};
+    if (::statvfs(path, &disk) == 0 && static_cast<std::int64_t>(disk.f_bavail * disk.f_frsize) < left)
+        return "no room left for the card's store on the disk of its host";
+    return "no room left in the card's store";
+}
+
 [[noreturn]] void fail(sqlite3 *handle) {
     const std::string text = sqlite3_errmsg(handle);
     if (sqlite3_errcode(handle) == SQLITE_FULL)
-        throw Error(K7_ST_STORE_FULL, "no room left in the card's store");
+        throw Error(K7_ST_STORE_FULL, full_text(handle));
     throw StoreError("the card's store cannot be used: " + text, sqlite3_errcode(handle) & 0xff);
 }
 

@@ -86,7 +86,8 @@ void Store::put_fm(const StoredFm &fm, const StoredCertificate &certificate) {
     if (count(database_, "fm") > K7_FM_COUNT_MAX)
         throw Error(K7_ST_STORE_FULL, "the card holds " + std::to_string(K7_FM_COUNT_MAX) + " FMs already");
     if (count(database_, "certificate") > kCertificates)
-        throw Error(K7_ST_STORE_FULL, "the card holds " + std::to_string(kCertificates) + " certificates already");
+        throw Error(K7_ST_STORE_FULL, "the card holds " + std::to_string(kCertificates) +
+                                          " certificates already, which only a factory reset removes");
     transaction.commit();
 }
 

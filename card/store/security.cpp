@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // Who may administer the card, and its policies. Each change with all that it wipes is one transaction: a power cut
-// leaves nothing half wiped, but for SMFS content whose key is gone, which the next start removes.
+// leaves nothing half wiped.
 #include <algorithm>
 
 #include "card/store/store.hpp"
@@ -31,13 +31,13 @@ void put_credentials(Database &database, const Credentials &credentials) {
         .run();
 }
 
-void put_policy(Database &database, std::uint32_t number, std::uint32_t value) {
-    database.prepare("UPDATE policy SET value = ? WHERE number = ?").bind(0, value).bind(1, number).run();
-    if (number == K7_POLICY_FM && value != 0)
-        database.execute("UPDATE hsm SET fms_were_allowed = 1");
-}
-
 } // namespace
+
+void Store::put_policy(std::uint32_t number, std::uint32_t value) {
+    database_.prepare("UPDATE policy SET value = ? WHERE number = ?").bind(0, value).bind(1, number).run();
+    if (number == K7_POLICY_FM && value != 0)
+        database_.execute("UPDATE hsm SET fms_were_allowed = 1");
+}
 
 // Stores of versions without roles get them: such a card is not initialised.
 void Store::create_security() {
@@ -86,7 +86,7 @@ void Store::initialise(const std::string &label, const Credentials &credentials,
             .bind(0, std::string_view(label))
             .run();
         if (allow_fms)
-            put_policy(database_, K7_POLICY_FM, 1);
+            put_policy(K7_POLICY_FM, 1);
     });
 }
 
@@ -95,7 +95,7 @@ void Store::set_credentials(const Credentials &credentials) {
 }
 
 void Store::set_policy(std::uint32_t number, std::uint32_t value, const StoredWipe &wiped) {
-    change_and_wipe(wiped, [&] { put_policy(database_, number, value); });
+    change_and_wipe(wiped, [&] { put_policy(number, value); });
 }
 
 std::uint32_t Store::count_login_failure() {
@@ -109,34 +109,6 @@ void Store::forgive_login_failures() {
 
 void Store::wipe(const StoredWipe &wiped) {
     change_and_wipe(wiped, [] {});
-}
-
-void Store::change_and_wipe(const StoredWipe &wiped, const std::function<void()> &change) {
-    const std::scoped_lock lock(mutex_);
-    Transaction transaction(database_);
-    wipe_rows(wiped.what);
-    if (wiped.fresh_smfs)
-        put_smfs_state(*wiped.fresh_smfs, true);
-    change();
-    transaction.commit();
-    finish_smfs_erase();
-}
-
-void Store::wipe_rows(const Wipe &wiped) {
-    if (wiped.fms)
-        database_.execute("DELETE FROM fm");
-    if (wiped.fms || wiped.smfs) // cores hold memory of FMs, and what FMs read from the SMFS
-        database_.execute("DELETE FROM fault_core");
-    if (wiped.certificates)
-        database_.execute("DELETE FROM certificate");
-    if (wiped.role)
-        database_.execute("UPDATE hsm SET initialised = 0, label = '', salt = x'', cost = 0, verifier = x'', "
-                          "failures = 0");
-    if (wiped.policies)
-        for (const PolicyRule &rule : kPolicies)
-            put_policy(database_, rule.number, rule.initial);
-    if (wiped.decommissions)
-        database_.execute("UPDATE hsm SET decommissioned = 1");
 }
 
 } // namespace k7::card

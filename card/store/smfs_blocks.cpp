@@ -13,20 +13,19 @@ std::optional<SmfsState> Store::smfs_state() {
     return SmfsState{row.word(0), row.integer(1) != 0, row.blob(2), row.blob(3)};
 }
 
-void Store::put_smfs_state(const SmfsState &state, bool erasing) {
-    database_.prepare("INSERT OR REPLACE INTO smfs VALUES (1, ?, ?, ?, ?, ?)")
+void Store::put_smfs_state(const SmfsState &state) {
+    database_.prepare("INSERT OR REPLACE INTO smfs VALUES (1, ?, ?, ?, ?, 0)")
         .bind(0, state.generation)
         .bind(1, static_cast<std::int64_t>(state.wrapped))
         .bind(2, std::span<const std::byte>(state.key))
         .bind(3, std::span<const std::byte>(state.root))
-        .bind(4, static_cast<std::int64_t>(erasing))
         .run();
 }
 
 void Store::smfs_format(const SmfsState &state) {
     const std::scoped_lock lock(mutex_);
     Transaction transaction(database_);
-    put_smfs_state(state, false);
+    put_smfs_state(state);
     transaction.commit();
 }
 
@@ -58,23 +57,6 @@ void Store::smfs_commit(const SmfsChange &change) {
             .run();
     statement("UPDATE smfs SET root = ?").bind(0, change.root).run();
     transaction.commit();
-}
-
-// Follows the commit of put_smfs_state(fresh, true): the key goes first, and from then on the content is noise, even if
-// the power fails before the rest. Also called when the store is opened, for an erase that a power cut interrupted
-// after its first step.
-void Store::finish_smfs_erase() {
-    auto erasing = database_.prepare("SELECT erasing FROM smfs");
-    if (!erasing.step() || erasing.integer(0) == 0)
-        return;
-    erasing = database_.prepare("SELECT 1"); // ends the read that would keep VACUUM out
-    Transaction content(database_);
-    database_.execute("DELETE FROM smfs_block");
-    content.commit();
-    database_.execute("VACUUM");
-    Transaction done(database_);
-    database_.execute("UPDATE smfs SET erasing = 0");
-    done.commit();
 }
 
 } // namespace k7::card

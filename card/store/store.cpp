@@ -14,6 +14,9 @@ namespace {
 constexpr std::int64_t kApplicationId = 0x4b374853; // "K7HS"
 constexpr std::int64_t kSchemaVersion = 2;
 constexpr std::uint64_t kPageSize = 4096;
+// The journal of an erase: a few pages, and one for each 1022 that become free.
+constexpr std::uint64_t kReserveBase = 128 * 1024;
+constexpr std::uint64_t kReserveShare = 512;
 constexpr std::uint64_t kSmfsCapacity = 4 * 1024 * 1024;
 
 // Fault reports have their rows from the start, so that a full store can still take one.
@@ -56,13 +59,15 @@ bool valid_esn(const std::string &esn) {
            });
 }
 
-Store::Store(const std::string &path, std::uint64_t size_limit, const std::string &esn) : database_(path) {
+Store::Store(const std::string &path, std::uint64_t size_limit, const std::string &esn)
+    : database_(path), reserve_(path, kReserveBase + size_limit / kReserveShare) {
     open_file(path);
     if (database_.pragma("user_version") == 0)
         create_schema(esn);
     database_.execute(kLaterTables);
     set_size_limit(size_limit);
-    finish_smfs_erase(); // before anything is read: its VACUUM allows no statement in progress
+    finish_erase(); // before anything is read: its VACUUM allows no statement in progress
+    reserve_.take();
     create_security();
     auto read_esn = database_.prepare("SELECT value FROM identity WHERE name = 'esn'");
     if (!read_esn.step())

@@ -22,6 +22,7 @@
 #include "card/security/password.hpp"
 #include "card/security/policies.hpp"
 #include "card/store/database.hpp"
+#include "card/store/reserve.hpp"
 #include "k7/fault_report.h"
 #include "k7/fm_abi.h"
 
@@ -132,6 +133,9 @@ class Store {
     void set_policy(std::uint32_t number, std::uint32_t value, const StoredWipe &wiped);
     /// With the SMFS: a new key is put in the place of the old one, then the content and every trace of it is removed.
     void wipe(const StoredWipe &wiped);
+    /// Is the disk too full to remove the traces of what was erased? Its key is gone; the next erase, or the next
+    /// start, tries again.
+    [[nodiscard]] bool erase_unfinished();
     /// @return failures in a row, with this one
     std::uint32_t count_login_failure();
     void forgive_login_failures();
@@ -163,12 +167,14 @@ class Store {
     void check_schema();
     void create_schema(const std::string &esn);
     void set_size_limit(std::uint64_t size_limit);
-    void put_smfs_state(const SmfsState &state, bool erasing);
+    void put_smfs_state(const SmfsState &state);
+    void put_policy(std::uint32_t number, std::uint32_t value);
     std::uint32_t write_fault_report(k7_fault_report report, const SealCore &seal);
-    void finish_smfs_erase();
     void create_security();
-    void wipe_rows(const Wipe &wiped);
+    void wipe_rows(const StoredWipe &wiped);
+    void commit_wipe(const StoredWipe &wiped, const std::function<void()> &change);
     void change_and_wipe(const StoredWipe &wiped, const std::function<void()> &change);
+    void finish_erase();
     /// The statement @p sql, compiled once. Its uses end with run() or reset().
     Statement &statement(const char *sql);
 
@@ -177,6 +183,8 @@ class Store {
     std::map<const char *, Statement> statements_;
     std::string esn_;
     std::uint64_t smfs_capacity_ = 0;
+    Reserve reserve_;
+    bool erase_unfinished_ = false;
 };
 
 /// Is @p esn of the form XXXX-XXXX-XXXX, upper case hex?

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <csignal>
+#include <filesystem>
 #include <new>
 #include <unistd.h>
 
@@ -14,6 +15,9 @@ namespace {
 std::atomic<int> changes{0};
 std::atomic<int> planned_change{0};
 std::atomic<Mishap> planned_mishap{Mishap::Die};
+std::atomic<long> disk_room{-1};
+std::string disk_reserve;
+std::atomic<long> reserve_size{0};
 sqlite3_vfs *real_vfs = nullptr;
 
 struct File {
@@ -46,6 +50,22 @@ bool mishap_now() {
     return mishap_now([] {});
 }
 
+/// Take the room that @p file needs to have @p end bytes. @return whether there was enough
+bool grow(sqlite3_file *file, sqlite3_int64 end) {
+    sqlite3_int64 size = 0;
+    file->pMethods->xFileSize(file, &size);
+    if (disk_room < 0 || end == size)
+        return true;
+    if (end > size + disk_room && reserve_size > 0 && !std::filesystem::exists(disk_reserve)) {
+        disk_room += reserve_size;
+        reserve_size = 0;
+    }
+    if (end > size + disk_room)
+        return false;
+    disk_room -= end - size;
+    return true;
+}
+
 int file_close(sqlite3_file *file) {
     return real_of(file)->pMethods->xClose(real_of(file));
 }
@@ -56,10 +76,16 @@ int file_write(sqlite3_file *file, const void *from, int size, sqlite3_int64 off
     const auto *methods = real_of(file)->pMethods;
     if (mishap_now([&] { methods->xWrite(real_of(file), from, size / 2, offset); }))
         return SQLITE_IOERR_WRITE;
+    sqlite3_int64 now = 0;
+    methods->xFileSize(real_of(file), &now);
+    if (offset + size > now && !grow(real_of(file), offset + size))
+        return SQLITE_FULL;
     return methods->xWrite(real_of(file), from, size, offset);
 }
 int file_truncate(sqlite3_file *file, sqlite3_int64 size) {
-    return mishap_now() ? SQLITE_IOERR_TRUNCATE : real_of(file)->pMethods->xTruncate(real_of(file), size);
+    if (mishap_now())
+        return SQLITE_IOERR_TRUNCATE;
+    return grow(real_of(file), size) ? real_of(file)->pMethods->xTruncate(real_of(file), size) : SQLITE_FULL;
 }
 int file_sync(sqlite3_file *file, int flags) {
     return mishap_now() ? SQLITE_IOERR_FSYNC : real_of(file)->pMethods->xSync(real_of(file), flags);
@@ -138,6 +164,14 @@ void plan_mishap(Mishap mishap, int change) {
     changes = 0;
     planned_mishap = mishap;
     planned_change = change;
+}
+
+void plan_full_disk(long room, const std::string &reserve) {
+    disk_room = room;
+    disk_reserve = reserve;
+    std::error_code missing;
+    const auto size = std::filesystem::file_size(reserve, missing);
+    reserve_size = missing ? 0 : static_cast<long>(size);
 }
 
 int changes_so_far() {

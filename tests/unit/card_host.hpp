@@ -213,7 +213,9 @@ class CardHost {
     unsigned interrupts(unsigned vector) { return interrupts_.at(vector); }
     unsigned dma_accesses() { return dma_accesses_; }
     int threads() { return threads_; }
-    unsigned guest_errors() { return guest_errors_; }
+    unsigned guest_errors() { return logged(K7CARD_LOG_GUEST_ERROR); }
+    /// Lines of this level that the card has logged.
+    unsigned logged(k7card_log_level level) { return logged_.at(level); }
     /// Called in each DMA, before it is done.
     std::function<void()> on_dma;
     /// Called in each interrupt.
@@ -261,8 +263,7 @@ class CardHost {
     static void thread_start(void *opaque) { ++self(opaque).threads_; }
     static void thread_stop(void *opaque) { --self(opaque).threads_; }
     static void log(void *opaque, k7card_log_level level, const char *) {
-        if (level == K7CARD_LOG_GUEST_ERROR)
-            ++self(opaque).guest_errors_;
+        ++self(opaque).logged_.at(level);
     }
 
     std::mutex mutex_;
@@ -274,7 +275,7 @@ class CardHost {
     std::size_t allocated_ = 0;
     std::array<std::atomic<unsigned>, K7CARD_VECTORS> interrupts_{};
     std::atomic<unsigned> dma_accesses_{0};
-    std::atomic<unsigned> guest_errors_{0};
+    std::array<std::atomic<unsigned>, K7CARD_LOG_ERROR + 1> logged_{};
     std::atomic<int> threads_{0};
     std::uint32_t tag_ = 0;
     std::unique_ptr<k7card, Destroy> card_;
