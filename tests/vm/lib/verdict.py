@@ -24,6 +24,7 @@ SPLAT_PATTERNS = (
     r"suspicious RCU",
     r"ODEBUG:",
     r"DMA-API:",
+    r"DMAR:.* fault",
     r"refcount_t:",
     r"sysfs: cannot create duplicate",
     r"unreferenced object",
