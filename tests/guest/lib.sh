@@ -68,12 +68,14 @@ wait_for() {
 	return 1
 }
 
-# qmp COMMAND JSON: carried out by the runner on the host; wait for its effect with wait_for.
-qmp() { echo "@qmp $*"; }
-# set_fault FAULT [CARD]: ends when the card plays it. The guest cannot see that, so it gives the host a second.
+# qmp COMMAND JSON: ends when QEMU has carried it out. What that does to the guest may come later: use wait_for.
+qmp() {
+	echo "@qmp $*"
+	read -r _
+}
+# set_fault FAULT [CARD]: ends when the card plays it.
 set_fault() {
 	qmp qom-set "{\"path\": \"/machine/peripheral/${2:-card0}\", \"property\": \"fault\", \"value\": \"$1\"}"
-	sleep 1
 }
 
 sysfs() { cat "/sys/class/k7hsm/${2:-k7pf0}/$1"; }

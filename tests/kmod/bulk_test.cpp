@@ -118,7 +118,6 @@ void test_bulk_disturbed(Context &context) {
     const Node node(context.node);
     const std::vector<std::byte> memory(2 << 20);
     set_fault(context, "hang");
-    settle();
     k7_submission submission = Node::submission(K7_CMD_FM_LOAD_DATA);
     submission.in_addr = reinterpret_cast<std::uintptr_t>(memory.data());
     submission.in_len = static_cast<std::uint32_t>(memory.size());
@@ -127,7 +126,7 @@ void test_bulk_disturbed(Context &context) {
     tap.check(taken > 0 && taken <= 32, "of 128 MiB in bulk requests, " + std::to_string(taken * 2) + " are taken");
     tap.result(-ENOMEM, node.submit(submission), "then ENOMEM");
     restore(context, node);
-    tap.check(eventually(5, [&] { return node.send(data(memory, 0)) == -EPROTO; }), "afterwards there is room again");
+    tap.check(eventually(20, [&] { return node.send(data(memory, 0)) == -EPROTO; }), "afterwards there is room again");
 }
 
 } // namespace k7test

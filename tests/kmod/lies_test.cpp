@@ -109,7 +109,6 @@ void check_counted(Context &context, const Lie &lie, int before) {
     for (int play = 0; play < (is_storm ? 8 : 1); play++) {
         if (play != 0) {
             set_fault(context, "none");
-            settle();
             set_fault(context, lie.fault);
         }
         const double begin = interrupts_so_far();
@@ -131,7 +130,6 @@ void survive(Context &context, const Lie &lie) {
     const int before = lie.counter != nullptr ? counter(context, lie.counter) : 0;
 
     set_fault(context, lie.fault);
-    settle();
     {
         const Node node(context.node);
         tap.within(use(node), kBound, name + ": the longest wait");
@@ -140,7 +138,6 @@ void survive(Context &context, const Lie &lie) {
         check_counted(context, lie, before);
     rebind_to_liar(context, address);
     set_fault(context, "none");
-    settle();
     if (!find_card(context, address))
         bind(context, address);
     tap.check(mend(context, address), name + ": works afterwards");

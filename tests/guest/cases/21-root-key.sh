@@ -14,7 +14,7 @@ says 'as it was' 0815
 
 qmp device_del '{"id": "card0"}'
 wait_for 'the card goes' 30 unplugged
-sleep "${K7_SLOWDOWN:-1}"
+qmp @deleted '{"id": "card0"}'
 qmp @refused device_add "{$plug}"
 qmp @refused device_add "{$plug, \"root-key-secret\": \"other\"}"
 qmp @refused device_add "{$plug, \"root-key-secret\": \"none\"}"

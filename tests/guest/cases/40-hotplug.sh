@@ -12,7 +12,7 @@ wait_for 'the node goes' 15 test ! -e $card
 wait_for 'the card goes' 15 test ! -e /sys/bus/pci/devices/0000:01:00.0
 check_status 'enquiry finds no card' 3 enquiry --module 1
 exec 3>&-
-sleep "${K7_SLOWDOWN:-1}"
+qmp @deleted '{"id": "card0"}'
 qmp device_add '{"driver": "k7-hsm", "id": "card0", "bus": "rp0", "store": "@scratch/card.db"}'
 wait_for 'the card comes back' 20 enquiry --check
 check 'with its FMs' ctfm list

@@ -6,7 +6,10 @@
 . /guest/lib.sh
 
 device=/sys/bus/pci/devices/0000:01:00.0
-plug() { qmp device_add '{"driver": "k7-hsm", "id": "card0", "bus": "rp0", "store": "@scratch/card.db"}'; }
+plug() {
+	qmp @deleted '{"id": "card0"}'
+	qmp device_add '{"driver": "k7-hsm", "id": "card0", "bus": "rp0", "store": "@scratch/card.db"}'
+}
 slot_of_card() {
 	for each in /sys/bus/pci/slots/*; do
 		[ "$(cat "$each/address")" != 0000:01:00 ] || echo "$each"

@@ -59,7 +59,8 @@ def port_arguments(options, folder: str, pipes: dict[str, int]) -> list[str]:
         console = f"file,id=console,path={folder}/console.log"
     arguments = ["-chardev", console, "-serial", "chardev:console"]
     for name, write_end in pipes.items():
-        arguments += ["-chardev", f"file,id={name},path=/proc/self/fd/{write_end}", "-serial", f"chardev:{name}"]
+        file = "stdio,signal=off" if options.stdin and name == "out" else f"file,path=/proc/self/fd/{write_end}"
+        arguments += ["-chardev", f"{file},id={name}", "-serial", f"chardev:{name}"]
     return arguments
 
 
@@ -120,8 +121,8 @@ class Guest:
         environment = dict(os.environ, LD_LIBRARY_PATH=os.path.join(options.build, "lib"))
         self._process = subprocess.Popen(
             qemu_arguments(options, kernel, folder, write_ends),
-            stdin=None if options.shell else subprocess.DEVNULL,
-            stdout=None if options.shell else sys.stderr,
+            stdin=None if options.shell or options.stdin else subprocess.DEVNULL,
+            stdout=None if options.shell else write_ends["out"] if options.stdin else sys.stderr,
             pass_fds=tuple(write_ends.values()),
             env=environment,
             preexec_fn=die_with_parent,

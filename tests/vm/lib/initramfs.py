@@ -169,6 +169,7 @@ def run_archive(options, module: str | None, stock_modules: list[str], slowdown:
     if options.udev:
         add_udev(archive, options.udev, os.path.join(options.top, "packaging"), os.path.join(options.build, "lib"))
     settings = {"K7_DRIVER": "yes" if module else "no", "K7_SHELL": "yes" if options.shell else "no"}
+    settings["K7_STDIN"] = "/dev/ttyS1" if options.stdin else "/dev/null"
     settings["K7_UDEV"] = "yes" if options.udev else "no"
     settings["K7_SLOWDOWN"] = str(slowdown)
     settings["K7_MODULES"] = shlex.quote(" ".join(os.path.basename(path) for path in options.load))
