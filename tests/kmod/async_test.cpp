@@ -3,10 +3,8 @@
 // K7_IOC_SUBMIT and K7_IOC_COLLECT, poll() and O_NONBLOCK, on a card that works.
 #include <algorithm>
 #include <array>
-#include <csignal>
 #include <set>
 #include <sys/resource.h>
-#include <sys/time.h>
 #include <thread>
 #include <vector>
 
@@ -455,37 +453,33 @@ void test_async_timeouts(Context &context, const Node &node) {
     const int timeouts = counter(context, "timeouts");
     const std::uint32_t generation = node.info().generation;
     set_fault(context, "drop-completion:1000000");
-    settle();
     k7_submission submission = Node::submission(K7_CMD_NOP);
-    submission.timeout_ms = 300;
+    submission.timeout_ms = 2000;
     const Stopwatch watch;
     tap.check(node.submit(submission) == 1, "a submission that is not answered");
     tap.result(-EALREADY, collect_one(node, 50), "COLLECT with a shorter timeout has nothing");
     tap.result(-ETIMEDOUT, collect_one(node), "completes with ETIMEDOUT");
-    tap.check(watch.milliseconds() >= 290, "not before its time");
-    tap.within(watch.milliseconds(), 1500, "and soon after it");
+    tap.check(watch.milliseconds() >= 1990, "not before its time");
+    tap.within(watch.milliseconds(), 6000, "and soon after it");
     tap.check(counter(context, "timeouts") == timeouts + 1, "it is counted");
     tap.check(node.info().generation == generation, "nothing was reset for it");
 }
 
 void test_async_signal(Context &context, const Node &node) {
-    struct sigaction action {};
-    action.sa_handler = [](int) {};
-    ::sigaction(SIGALRM, &action, nullptr);
-    const itimerval soon{{0, 0}, {0, 200000}};
     context.tap.check(node.submit(Node::submission(K7_CMD_NOP)) == 1, "another one");
-    ::setitimer(ITIMER_REAL, &soon, nullptr);
-    context.tap.result(-EINTR, collect_one(node), "a signal ends COLLECT");
     {
-        const Node full(context.node);
-        context.tap.check(full.submit(nops(kInFlightMax)) == kInFlightMax, "a file that is full");
-        ::setitimer(ITIMER_REAL, &soon, nullptr);
-        context.tap.result(-EINTR, full.submit(Node::submission(K7_CMD_NOP)), "a signal ends SUBMIT");
+        const Alarm alarm;
+        context.tap.result(-EINTR, collect_one(node), "a signal ends COLLECT");
     }
+    const Node full(context.node);
+    context.tap.check(full.submit(nops(kInFlightMax)) == kInFlightMax, "a file that is full");
+    const Alarm alarm;
+    context.tap.result(-EINTR, full.submit(Node::submission(K7_CMD_NOP)), "a signal ends SUBMIT");
 }
 
-/// The rings are full: a REQUEST that must not wait for room is told so.
+/// A ring is full: a REQUEST that must not wait for room is told so.
 void test_full(Context &context) {
+    const Pinned pinned;
     std::vector<Node> nodes;
     for (int i = 0; i < 20; i++) {
         nodes.emplace_back(context.node);
@@ -511,7 +505,6 @@ void test_async_reset(Context &context) {
     tap.check(node.collect(room, 100) == 100 && std::all_of(room.begin(), room.end(), is_ended_by_reset),
               "all of them end, with ECANCELED, or EHOSTDOWN when they had not been sent");
     set_fault(context, "none");
-    settle();
     tap.check(eventually(10, [&] { return node.submit(Node::submission(K7_CMD_NOP)) == 1 && collect_one(node) == 0; }),
               "the file goes on");
 }
@@ -520,7 +513,6 @@ void test_async_halt(Context &context) {
     Tap &tap = context.tap;
     const Node node(context.node);
     set_fault(context, "hang");
-    settle();
     std::vector<Node> crowd;
     for (int i = 0; i < 4; i++) {
         crowd.emplace_back(context.node);
@@ -583,7 +575,6 @@ void test_async_unbind(Context &context) {
     Node node(context.node);
     const std::string address = pci_address(context);
     set_fault(context, "drop-completion:1000000");
-    settle();
     node.submit(nops(kInFlightMax));
     Blocked collector([&] { return count_ends(node, kInFlightMax, ENODEV); });
     std::this_thread::sleep_for(std::chrono::milliseconds(100));
@@ -604,7 +595,6 @@ void test_async_lost_interrupt(Context &context) {
     std::vector<std::byte> reply(K7_PAYLOAD_MAX);
     std::vector<k7_submission> batch(64, Node::submission(K7_CMD_GET_RANDOM, 0, reply, K7_PAYLOAD_MAX));
     set_fault(context, "lose-irq");
-    settle();
     // The fault may come late, and a card that is quicker than the submitter needs no interrupt.
     bool complete = true;
     const Stopwatch watch;
@@ -613,7 +603,6 @@ void test_async_lost_interrupt(Context &context) {
     context.tap.check(complete, "lost interrupts lose no completion");
     context.tap.check(counter(context, "completions_polled") > before, "the health poll has found them");
     set_fault(context, "none");
-    settle();
     context.tap.check(node.submit(batch) == 64 && drain(node) == 64, "afterwards all is as before");
 }
 
