@@ -159,7 +159,8 @@ void test_errors_under_load(Context &context) {
     inject(context, "non-fatal error", card + " COMP_ABORT", 2);
     const int before = counter(context, "aer");
     inject(context, "fatal error", card + " DLP", 3);
-    context.tap.check(counter(context, "aer") > before, "fatal error: the driver has let the PCI core work");
+    context.tap.check(eventually(20, [&] { return counter(context, "aer") > before; }),
+                      "fatal error: the driver has let the PCI core work");
 }
 
 // ---- Suspend ----

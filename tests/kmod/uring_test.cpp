@@ -107,12 +107,10 @@ void test_beyond_limit(Tap &tap, const Node &node) {
 void test_while_waiting(Context &context, const Node &node) {
     Uring ring(4);
     set_fault(context, "slow:300");
-    settle();
     ring.queue(node.fd(), Node::submission(K7_CMD_NOP), 0);
     ring.enter(0);
     context.tap.result(0, node.nop(), "a completion of io_uring does not end a request that its task waits for");
     set_fault(context, "none");
-    settle();
     while (ring.enter(1) == -EINTR) {
     }
     context.tap.check(ring.take().has_value(), "and is there afterwards");
@@ -143,12 +141,11 @@ void test_all_disturbed(Context &context) {
     k7_submission nop = Node::submission(K7_CMD_NOP);
     nop.timeout_ms = 500;
     set_fault(context, "drop-completion:1000000");
-    settle();
     {
         Uring ring(4);
         const Stopwatch watch;
         tap.result(-ETIMEDOUT, ring.run(node.fd(), nop).result, "io_uring: a request that is not answered");
-        tap.within(watch.milliseconds(), 2000, "ends in its time");
+        tap.within(watch.milliseconds(), 5000, "ends in its time");
     }
     const Stopwatch watch;
     {
@@ -168,7 +165,7 @@ void test_all_disturbed(Context &context) {
     int status = 0;
     ::waitpid(child, &status, 0);
     tap.check(WIFSIGNALED(status), "io_uring: a task is killed with 100 in flight");
-    tap.within(watch.milliseconds(), 5000, "both end within the timeouts of the requests");
+    tap.within(watch.milliseconds(), 9000, "both end within the timeouts of the requests");
     {
         Uring ring(kEntries);
         const Node fresh(context.node); // older kernels end the requests of a closed ring later
