@@ -65,7 +65,8 @@ chmod +x /tmp/on-uevent
 : >/tmp/uevents
 uevent /tmp/on-uevent &
 listener=$!
-sleep 1
+# Bound to NETLINK_KOBJECT_UEVENT.
+wait_for 'somebody listens to uevents' 5 grep -q "^[0-9a-f]* 15 *$listener " /proc/net/netlink
 uevent_seen() { grep -q "^$1\$" /tmp/uevents; }
 
 generation=$(sysfs generation)

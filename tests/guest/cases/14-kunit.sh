@@ -13,8 +13,10 @@ check 'unload them' rmmod k7hsm_test
 
 fail=/sys/kernel/debug/k7hsm/k7pf0/fail_request
 # What is under way, such as the end of the last channel, does not count.
+nothing_in_flight() { ! grep -q 'opcode=' /sys/kernel/debug/k7hsm/k7pf0/requests; }
 inject() {
 	sleep 1
+	wait_for 'nothing is in flight' 10 nothing_in_flight
 	echo "$1" >$fail/errno
 	echo "$2" >$fail/times
 	echo 100 >$fail/probability

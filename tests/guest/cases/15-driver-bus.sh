@@ -50,7 +50,7 @@ check 'load with a dead link' load
 no_node 'no node for a dead card'
 set_fault none
 check 'bound when the link is back' sh -c "echo $address >$driver/bind"
-check 'works' works
+wait_for 'works' 20 works
 
 # Remove and rescan, with a file open: the number is not given away.
 find_card
@@ -59,7 +59,7 @@ exec 3<>$card
 echo 1 >$device/remove
 no_node 'the node goes with the device'
 echo 1 >/sys/bus/pci/rescan
-wait_for 'the card comes back' 5 works
+wait_for 'the card comes back' 20 works
 find_card
 if [ "$card" != "$old" ]; then ok 'under another number'; else not_ok 'the number of an open file was given away'; fi
 exec 3>&-
@@ -69,7 +69,7 @@ if [ -w /sys/power/pm_test ]; then
 	exec 3<>$card
 	echo devices >/sys/power/pm_test
 	check 'suspend, to the devices and back' sh -c 'echo mem >/sys/power/state'
-	check 'works after resume' works
+	wait_for 'works after resume' 20 works
 	exec 3>&-
 fi
 
@@ -79,7 +79,7 @@ sleep 1
 check 'after a correctable error' works
 error card0 COMP_ABORT
 usleep 1500000
-check 'after a non-fatal error' works
+wait_for 'after a non-fatal error' 20 works
 error card0 DLP
 wait_for 'a fatal error is noticed' 10 log_has 'channel is frozen'
 wait_for 'after a fatal error' 20 works

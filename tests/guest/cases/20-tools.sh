@@ -39,11 +39,12 @@ check_status 'fmrecover asks' 6 fmrecover --smfs $card
 # Who has the card open is named; what was done is in the system log.
 sleep 60 3<$card &
 holder=$!
+wait_for 'somebody else has the card open' 5 grep -qx sleep /proc/$holder/comm
 check 'fmrecover with the card open elsewhere' fmrecover --fm --dry-run $card
 says 'names who has it open' "sleep (pid $holder)"
 kill $holder
 syslogd -O /tmp/messages
-usleep 200000
+wait_for 'the system log listens' 5 test -S /dev/log
 check 'fmrecover' fmrecover --fm --yes $card
 wait_for 'one line in the system log' 5 grep "fmrecover.*esn=$esn action=erase-fm .*result=verified" /tmp/messages
 

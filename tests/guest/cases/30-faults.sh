@@ -17,7 +17,7 @@ check 'load echo' load_and_restart echo
 # hang: the firmware stops; its watchdog halts it.
 set_fault hang
 timed fmcall a000 --text x
-bounded 'a call of hung firmware' 12000
+bounded 'a call of hung firmware' 20000
 wait_for 'hang: the card halts' 10 sysfs_is card_state halted
 check_status 'hang: fmcall fails with 4' 4 fmcall a000 --text x
 check 'hang: enquiry' enquiry
@@ -27,11 +27,11 @@ back_to_work hang
 # hang-mailbox: not even the boot loader answers.
 set_fault hang-mailbox
 timed enquiry
-bounded 'enquiry without a boot loader' 5000
+bounded 'enquiry without a boot loader' 15000
 says 'and it says why it knows nothing' 'did not answer in time'
 timed fmrecover --fm --yes $card
 [ $status -ne 0 ] && ok 'fmrecover reports that it could not' || not_ok 'fmrecover claims success'
-bounded 'fmrecover without a boot loader' 30000
+bounded 'fmrecover without a boot loader' 60000
 back_to_work hang-mailbox
 
 # lose-irq: completions come, interrupts do not.
@@ -57,18 +57,18 @@ back_to_work dma-error
 
 # hardware-failed
 set_fault hardware-failed
-wait_for 'hardware-failed: the state is seen' 5 sysfs_is card_state failed
+wait_for 'hardware-failed: the state is seen' 20 sysfs_is card_state failed
 check_status 'hardware-failed: --check says so' 4 enquiry --check
 back_to_work hardware-failed
 
 # link-down: the card reads as all ones.
 set_fault link-down
-wait_for 'link-down: seen' 5 sysfs_is driver_state dead
+wait_for 'link-down: seen' 20 sysfs_is driver_state dead
 timed fmcall a000 --text x
 [ $status -ne 0 ] && ok 'link-down: a call fails' || not_ok 'link-down: a call works'
-bounded 'that call' 1000
+bounded 'that call' 5000
 timed enquiry
-bounded 'enquiry of a card that is gone' 3000
+bounded 'enquiry of a card that is gone' 10000
 check 'the module can be removed' rmmod k7hsm
 set_fault none
 check 'and loaded again' load_driver
