@@ -255,12 +255,12 @@ TEST(CardRings, RandomBytesDiffer) {
 
 // The firmware is kept busy by a call on another ring, so the batch is fetched whole and the aborts find it waiting.
 TEST(CardRings, PayloadsAfterAnIdleTime) {
-    OperationalCard card(Properties{{"watchdog-ms", "100"}}); // idle firmware looks around each 25 ms
+    OperationalCard card(Properties{{"watchdog-ms", "400"}}); // idle firmware looks around each 100 ms
     std::vector<Bytes> replies;
     for (int i = 0; i < 3; ++i) {
         replies.push_back(card.ring.command(K7_CMD_GET_RANDOM, {}, K7_PAYLOAD_MAX).data);
         EXPECT_EQ(replies.back().size(), std::size_t{K7_PAYLOAD_MAX});
-        std::this_thread::sleep_for(std::chrono::milliseconds(200));
+        std::this_thread::sleep_for(std::chrono::milliseconds(300));
     }
     EXPECT_NE(replies[0], replies[1]);
     EXPECT_NE(replies[1], replies[2]);

@@ -129,7 +129,7 @@ std::chrono::duration<double> time_to_die(const Words &code) {
     };
     std::chrono::steady_clock::time_point killed;
     std::thread killer([&] {
-        std::this_thread::sleep_for(std::chrono::milliseconds(30));
+        std::this_thread::sleep_for(std::chrono::milliseconds(200));
         killed = std::chrono::steady_clock::now();
         machine.kill = true;
     });
@@ -142,11 +142,11 @@ std::chrono::duration<double> time_to_die(const Words &code) {
 }
 
 TEST(Kill, EndsAnEndlessLoopSoon) {
-    EXPECT_LT(time_to_die({jal(x0, 0)}).count(), 2.0);
+    EXPECT_LT(time_to_die({jal(x0, 0)}).count(), 10.0);
 }
 
 TEST(Kill, EndsALoopOfSlowServicesSoon) {
-    EXPECT_LT(time_to_die({ecall, jal(x0, -4)}).count(), 2.0);
+    EXPECT_LT(time_to_die({ecall, jal(x0, -4)}).count(), 10.0);
 }
 
 TEST(Kill, BeforeTheCallNothingRuns) {
