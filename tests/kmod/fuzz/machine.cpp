@@ -233,6 +233,7 @@ bool Machine::recover() {
     }
     if (fd >= 0)
         ::close(fd);
+    recoveries_ += works && rings_work(info.card_state);
     return works;
 }
 

@@ -27,6 +27,8 @@ class Machine {
     bool recover();
 
     [[nodiscard]] std::uint64_t calls() const { return calls_; }
+    /// After how many programs the card worked. Who may not reset it cannot mend it.
+    [[nodiscard]] std::uint64_t recoveries() const { return recoveries_; }
     /// How often each errno came, 0 for success.
     [[nodiscard]] const std::map<int, std::uint64_t> &outcomes() const { return outcomes_; }
     /// What the driver did that it must not do, empty when nothing.
@@ -48,6 +50,7 @@ class Machine {
     Values values_;
     std::array<std::atomic<int>, 5> files_{-1, -1, -1, -1, -1}; ///< -1: none
     std::atomic<std::uint64_t> calls_{0};
+    std::uint64_t recoveries_ = 0;
     mutable std::mutex mutex_; ///< of the next two
     std::map<int, std::uint64_t> outcomes_;
     std::string complaint_;
