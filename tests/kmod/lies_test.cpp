@@ -18,31 +18,68 @@ constexpr double kBound = 20000; // milliseconds for a request on a card that li
 
 constexpr double kStorm = 228; // interrupts in 100 ms; K7_STORM_ALLOWANCE of the driver
 
+/// What becomes of a driver that is bound while the lie is told.
+enum class Binding { any, refused, works };
+
 struct Lie {
     const char *fault;
-    const char *counter; ///< that it raises; nullptr: none has to
+    const char *counter = nullptr; ///< that it raises
+    /// What else the first who uses the card sees of it.
+    bool (*taken)(Context &context, const Node &node) = nullptr;
+    Binding binding = Binding::any;
 };
+
+/// What is said is not needed, or late, but no lie: it costs nobody anything.
+bool unharmed(Context &context, const Node &node) {
+    const auto counters = [&] { return counter(context, "protocol_errors") + counter(context, "resets"); };
+    const int before = counters();
+    return node.nop() == 0 && counters() == before;
+}
+
+/// A status that there is not is passed on: who asked knows best what it means.
+bool passed_on(Context &, const Node &node) {
+    k7_ioc_request nop = Node::request(K7_CMD_NOP);
+    return node.call(K7_IOC_REQUEST, &nop) == 0 && nop.card_status == 0xffff;
+}
+
+/// A state that there is not is shown as such, and nothing is sent to a card in it.
+bool unknown_state(Context &context, const Node &node) {
+    return eventually(10, [&] { return node.nop() == -EHOSTDOWN; }) &&
+           first_line(context.sysfs + "/card_state") == "unknown";
+}
+
+bool query_unanswered(Context &, const Node &node) {
+    k7_ioc_query query;
+    return node.query(K7_QUERY_IDENTITY, {}, query) == -ETIMEDOUT;
+}
+
+bool reply_refused(Context &, const Node &node) {
+    return node.nop() == -EIO;
+}
 
 // Most tell their lie a few times, so that the card is honest again afterwards.
 constexpr Lie kLies[] = {
     {"lie-tag:3", "protocol_errors"},
     {"lie-stale-tag:3", "protocol_errors"},
     {"duplicate:3", "protocol_errors"},
-    {"lie-length:4", "protocol_errors"},
+    {"lie-length:4", "protocol_errors", reply_refused},
     {"lie-phase:2", "timeouts"},
-    {"lie-status:3", nullptr},
-    {"lie-sq-head:3", nullptr},
-    {"lie-identity", nullptr},
-    {"lie-limits", nullptr},
-    {"lie-state", nullptr},
-    {"lie-tag-mailbox:3", nullptr},
+    {"lie-status:3", nullptr, passed_on},
+    {"lie-sq-head:3", nullptr, unharmed},
+    {"lie-identity", nullptr, unharmed, Binding::refused},
+    {"lie-limits", nullptr, unharmed, Binding::refused},
+    {"lie-limits:2", nullptr, unharmed, Binding::works},
+    {"lie-limits:4", nullptr, unharmed, Binding::refused},
+    {"lie-limits:5", nullptr, unharmed, Binding::works},
+    {"lie-state", nullptr, unknown_state},
+    {"lie-tag-mailbox:3", nullptr, query_unanswered},
     {"mailbox-garbage:3", "protocol_errors"},
-    {"slow:300", nullptr},
-    {"gone:20", nullptr},
-    {"dma-error:3", nullptr},
+    {"slow:300", nullptr, unharmed},
+    {"gone:3000", "gone"},
+    {"dma-error:3", "timeouts"},
     {"storm", "irq_storms"},
     {"storm:100000", "irq_storms"},
-    {"storm-events:20000", nullptr},
+    {"storm-events:20000", nullptr, unharmed},
     {"stuck-ring", "resets"},
 };
 
@@ -123,6 +160,18 @@ void check_counted(Context &context, const Lie &lie, int before) {
     context.tap.check(false, text);
 }
 
+void check_bound(Context &context, const Lie &lie, const std::string &address) {
+    if (lie.binding == Binding::any)
+        return;
+    const bool works = find_card(context, address) && Node(context.node).nop() == 0 &&
+                       Node(context.node).info().payload_max <= K7_PAYLOAD_MAX;
+    const bool refused = !find_card(context, address);
+    context.tap.check(lie.binding == Binding::works ? works : refused,
+                      lie.fault + std::string(lie.binding == Binding::works
+                                                  ? ": a driver that is bound does not believe it"
+                                                  : ": the card is refused"));
+}
+
 void survive(Context &context, const Lie &lie) {
     Tap &tap = context.tap;
     const std::string name = lie.fault;
@@ -132,11 +181,14 @@ void survive(Context &context, const Lie &lie) {
     set_fault(context, lie.fault);
     {
         const Node node(context.node);
+        if (lie.taken != nullptr)
+            tap.check(lie.taken(context, node), name + ": taken for what it is");
         tap.within(use(node), kBound, name + ": the longest wait");
     }
     if (lie.counter != nullptr)
         check_counted(context, lie, before);
     rebind_to_liar(context, address);
+    check_bound(context, lie, address);
     set_fault(context, "none");
     if (!find_card(context, address))
         bind(context, address);
