@@ -193,7 +193,7 @@ TEST(HsmCard, AFaultHaltsAndOnlyTheBootLoaderHelps) {
     const Error error = error_of([&] { (void)call(card, 0xa002, "crash"); });
     EXPECT_EQ(error.kind(), ErrorKind::not_operational);
     EXPECT_TRUE(contains(error.what(), "FM crashy (a002) store access fault at 0x00000000")) << error.what();
-    const Event event = card.wait_event(milliseconds(1000));
+    const Event event = card.wait_event(milliseconds(60000));
     EXPECT_NE(event.flags & K7_EVENT_NEW_FAULT, 0u);
     EXPECT_EQ(event.state, CardState::halted);
     EXPECT_EQ(event.reason, Reason::fm_fault);
@@ -245,7 +245,7 @@ TEST(HsmCard, AStartUpFaultHaltsEveryRestartUntilTheFmsAreErased) {
     const auto start = std::chrono::steady_clock::now();
     card.erase_fms();
     EXPECT_EQ(card.reset(ResetKind::firmware).state, CardState::operational);
-    EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(5));
+    EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(30));
     EXPECT_TRUE(card.fms().empty());
 }
 
