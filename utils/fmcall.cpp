@@ -68,6 +68,7 @@ void give_reply(const Tool &tool, const Options &options, const hsm::FmReply &re
 
 int work(const Tool &tool, const Options &options) {
     const hsm::FmId id = hsm::parse_fm_id(options.fm);
+    k7::tool::refuse_same_file(options.out, {options.in});
     const hsm::SecureBytes request = read_request(options);
     hsm::Card card = hsm::Card::open(k7::tool::chosen_card(options.card));
     const hsm::FmReply reply = card.call_fm(id, request, std::chrono::seconds(options.timeout_s));

@@ -138,6 +138,14 @@ bool names_uri(const std::string &key) {
     return hsm::is_key_uri(key) && !std::filesystem::exists(key, error);
 }
 
+/// Where the key is; empty when it is in no file.
+std::string key_file(const Options &options) {
+    constexpr std::string_view kScheme = "file:";
+    if (!names_uri(options.key))
+        return options.key;
+    return options.key.starts_with(kScheme) ? options.key.substr(kScheme.size()) : "";
+}
+
 hsm::SigningKey open_key(const Options &options) {
     if (names_uri(options.key))
         return hsm::SigningKey::from_uri(options.key, options.provider, password_source(options));
@@ -162,6 +170,8 @@ int sign(const Tool &tool, const Options &options) {
     require_option(options.image, "-o FM");
     require_option(options.key, "-k KEY");
     require_option(options.certificate, "-c CERT");
+    k7::tool::refuse_same_file(options.image,
+                               {key_file(options), options.certificate, options.elf, options.password_file});
     if (!tool.quiet()) {
         tool.line("mkfm (k7hsm) " K7HSM_VERSION);
         tool.line("Processing ELF file " + options.elf);
@@ -194,6 +204,7 @@ void refuse_overwriting(const Options &options) {
 /// Make key and certificate. @return the certificate
 hsm::Bytes make_identity(const Options &options, bool &encrypted) {
     refuse_overwriting(options);
+    k7::tool::refuse_same_file(options.key, {options.password_file});
     hsm::SecureBytes password;
     if (!options.password_file.empty())
         password = k7::tool::read_password_file(options.password_file);
@@ -206,6 +217,7 @@ hsm::Bytes make_identity(const Options &options, bool &encrypted) {
 int make_certificate(const Tool &tool, const Options &options) {
     require_option(options.key, "-k KEY");
     require_option(options.certificate, "-c CERT");
+    k7::tool::refuse_same_file(options.certificate, {key_file(options), options.password_file});
     bool encrypted = false;
     const hsm::Bytes certificate = names_uri(options.key)
                                        ? hsm::make_signing_certificate(open_key(options), options.name, options.days)

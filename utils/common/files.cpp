@@ -7,8 +7,10 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <iostream>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -88,6 +90,65 @@ void write_all(int descriptor, hsm::ByteView bytes, const std::string &path) {
     }
 }
 
+void replace_file(const std::string &path, hsm::ByteView bytes, mode_t mode) {
+    std::string temporary = path + ".XXXXXX";
+    File file(::mkostemp(temporary.data(), O_CLOEXEC)); // mode 0600 until it is complete
+    if (file.get() < 0)
+        throw file_error(errno, "write", path);
+    try {
+        write_all(file.get(), bytes, path);
+        if (::fchmod(file.get(), mode) != 0 || ::fsync(file.get()) != 0 || !file.close() ||
+            ::rename(temporary.c_str(), path.c_str()) != 0)
+            throw file_error(errno, "write", path);
+    } catch (...) {
+        ::unlink(temporary.c_str());
+        throw;
+    }
+}
+
+/// A device, a pipe: what stands there stays.
+void write_into(const std::string &path, hsm::ByteView bytes) {
+    File file(::open(path.c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY));
+    if (file.get() < 0)
+        throw file_error(errno, "write", path);
+    write_all(file.get(), bytes, path);
+    if (!file.close())
+        throw file_error(errno, "write", path);
+}
+
+/// /dev/stdout and whatever else is one of our outputs already: opened anew, one would overwrite the other.
+/// @return -1 when it is none of them
+int own_output(const struct stat &file) {
+    for (const int descriptor : {STDOUT_FILENO, STDERR_FILENO}) {
+        struct stat open {};
+        if (::fstat(descriptor, &open) == 0 && open.st_dev == file.st_dev && open.st_ino == file.st_ino)
+            return descriptor;
+    }
+    return -1;
+}
+
+/// The file that a link leads to. The kernel follows it, as it knows whose links in /tmp are not to be followed.
+std::string without_links(const std::string &path) {
+    std::error_code ignored;
+    if (!std::filesystem::is_symlink(path, ignored))
+        return path;
+    const File file(::open(path.c_str(), O_PATH | O_CLOEXEC));
+    if (file.get() < 0)
+        throw file_error(errno, "write", path);
+    return std::filesystem::read_symlink("/proc/self/fd/" + std::to_string(file.get()));
+}
+
+/// Two names of one file, be it there or not. What is no file can be both input and output.
+bool same_file(const std::string &one, const std::string &other) {
+    struct stat first {};
+    struct stat second {};
+    if (::stat(one.c_str(), &first) == 0 && ::stat(other.c_str(), &second) == 0)
+        return S_ISREG(first.st_mode) && first.st_dev == second.st_dev && first.st_ino == second.st_ino;
+    std::error_code error;
+    const auto path = std::filesystem::weakly_canonical(one, error);
+    return !error && path == std::filesystem::weakly_canonical(other, error) && !error;
+}
+
 } // namespace
 
 hsm::Bytes read_file(const std::string &path, const std::string &what) {
@@ -115,22 +176,29 @@ hsm::SecureBytes read_password_file(const std::string &path) {
 }
 
 void write_file(const std::string &path, hsm::ByteView bytes, mode_t mode) {
-    std::error_code error;
-    if (std::filesystem::is_directory(path, error))
-        throw file_error(EISDIR, "write", path);
-    std::string temporary = path + ".XXXXXX";
-    File file(::mkostemp(temporary.data(), O_CLOEXEC)); // mode 0600 until it is complete
-    if (file.get() < 0)
-        throw file_error(errno, "write", path);
-    try {
-        write_all(file.get(), bytes, path);
-        if (::fchmod(file.get(), mode) != 0 || ::fsync(file.get()) != 0 || !file.close() ||
-            ::rename(temporary.c_str(), path.c_str()) != 0)
-            throw file_error(errno, "write", path);
-    } catch (...) {
-        ::unlink(temporary.c_str());
-        throw;
+    struct stat there {};
+    if (::stat(path.c_str(), &there) != 0) {
+        const int value = errno;
+        std::error_code ignored;
+        if (value != ENOENT || std::filesystem::is_symlink(path, ignored)) // a link to nothing stays one
+            throw file_error(value, "write", path);
+        replace_file(path, bytes, mode);
+    } else if (const int descriptor = own_output(there); descriptor >= 0) {
+        std::cout.flush();
+        write_all(descriptor, bytes, path);
+    } else if (S_ISREG(there.st_mode)) {
+        replace_file(without_links(path), bytes, mode);
+    } else {
+        write_into(path, bytes);
     }
+}
+
+void refuse_same_file(const std::string &output, const std::vector<std::string> &inputs) {
+    for (const std::string &input : inputs)
+        if (!input.empty() && input != "-" && same_file(output, input))
+            throw hsm::Error(hsm::ErrorKind::usage, "the output " + output + " is also an input: not overwritten",
+                             "choose another name")
+                .with_object(output);
 }
 
 } // namespace k7::tool

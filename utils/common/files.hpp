@@ -4,6 +4,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include <sys/types.h>
 
@@ -24,8 +25,13 @@ hsm::SecureBytes read_secret(const std::string &path, const std::string &what);
 /// A password: the first line of a file.
 hsm::SecureBytes read_password_file(const std::string &path);
 
-/// Write a file that is there whole or not at all, also after a crash. An existing one is replaced.
+/// Write a file that is there whole or not at all, also after a crash. An existing one is replaced, through a link too.
+/// What is no file, like a device or a pipe, is written into.
 /// @throws hsm::Error
 void write_file(const std::string &path, hsm::ByteView bytes, mode_t mode);
+
+/// To be asked before work begins. @param inputs files that were named beside @p output; empty names and "-" are none
+/// @throws hsm::Error (usage) when writing @p output would overwrite one of them
+void refuse_same_file(const std::string &output, const std::vector<std::string> &inputs);
 
 } // namespace k7::tool

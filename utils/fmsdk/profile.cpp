@@ -93,6 +93,9 @@ Json files_json(const LineCounts &files) {
 }
 
 int profile(const Tool &tool, const Options &options) {
+    std::vector<std::string> inputs = options.files;
+    inputs.push_back(options.fm);
+    tool::refuse_same_file(options.lcov, inputs);
     requests_of(options); // what is wrong with them is said before anything runs
     const hsm::Bytes elf = elf_of(options);
     const TemporaryDirectory directory;
