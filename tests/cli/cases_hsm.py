@@ -1,9 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """hsm: from a card as delivered to one that is decommissioned; passwords from files and from the terminal."""
 
+import os
+import pty
+import re
+import signal
 import sqlite3
+import subprocess
+import termios
+import time
 
-from harness import ESN, SO_PASSWORD, run, run_on_terminal, test, write_password
+from harness import (BIN, ESN, LIMIT_S, SO_PASSWORD, environment, run, run_on_terminal, shown_until, started_on_terminal,
+                     test, write_password)
 
 
 def shown(card):
@@ -202,6 +210,58 @@ def a_command_while_the_so_is_logged_in(card):
     wrong = write_password(card.file("wrong"), "not the password")
     assert "ran" not in card.hsm("login", "--password-file", wrong, "--", "echo", "ran").refuses(5, "wrong password").out
     card.hsm("login", "--", "/no/such/program").refuses(3, "/no/such/program")
+
+
+def echoes(terminal):
+    return termios.tcgetattr(terminal)[3] & termios.ECHO != 0
+
+
+def asked_for_password(card):
+    """A tool that waits for a password on a terminal."""
+    process, master, slave = started_on_terminal("hsm", "--card", card.as_delivered, "policy", "set", "fault", "halt",
+                                                 variables={"K7HSM_PASSWORD_FILE": ""})
+    shown_until(master, "password: ")
+    assert not echoes(slave)
+    return process, master, slave
+
+
+@test
+def signals_at_the_prompt_leave_a_terminal_with_echo(card):
+    ready(card)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
+        process, master, slave = asked_for_password(card)
+        if number == signal.SIGINT:
+            os.write(master, b"secret\x03")
+        else:
+            process.send_signal(number)
+        assert process.wait(timeout=LIMIT_S) == -number
+        assert echoes(slave), number
+        os.close(master)
+        os.close(slave)
+
+
+@test
+def a_stopped_prompt_leaves_a_terminal_with_echo(card):
+    """Ctrl-Z, a look at the terminal, and back."""
+    ready(card)
+    command = f"{BIN}/hsm --card {card.as_delivered} policy set fault isolate"
+    script = f"{command}; stty -a; echo BACK; fg; echo code=$?; stty -a; echo END"
+    child, master = pty.fork()
+    if child == 0:
+        os.execvpe("bash", ["bash", "--norc", "-mc", script],
+                   dict(environment("/tmp"), K7HSM_PASSWORD_FILE=""))
+    shown_until(master, "password: ")
+    os.write(master, b"\x1a")
+    stopped = shown_until(master, "BACK\r\n")
+    assert re.search(r"[^-]echo\b", stopped), stopped
+    time.sleep(0.5)  # until it goes on
+    assert not echoes(master)
+    os.write(master, SO_PASSWORD.encode() + b"\n")
+    shown = shown_until(master, "END\r\n")
+    os.waitpid(child, 0)
+    os.close(master)
+    assert "verified" in shown and "code=0" in shown and SO_PASSWORD not in shown, shown
+    assert re.search(r"[^-]echo\b", shown.partition("code=0")[2]), shown
 
 
 @test

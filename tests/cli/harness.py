@@ -2,15 +2,18 @@
 """What the tests of the tools share: running a tool with and without a terminal, a card's store, images good and bad."""
 
 import dataclasses
+import fcntl
 import json
 import os
 import pathlib
 import pty
+import re
 import select
 import shutil
 import signal
 import subprocess
 import tempfile
+import termios
 import time
 import traceback
 
@@ -68,6 +71,7 @@ class Result:
 def environment(home):
     # ASan's dlopen() does not look beside the library that calls it, hence LD_LIBRARY_PATH.
     variables = {"PATH": os.environ["PATH"], "HOME": str(home), "LC_ALL": "C", "LD_LIBRARY_PATH": str(BIN.parent / "lib")}
+    variables["K7HSM_FM_DIR"] = str(IMAGES)
     if PASSWORD_FILE.exists():
         variables["K7HSM_PASSWORD_FILE"] = str(PASSWORD_FILE)
     return variables
@@ -75,6 +79,8 @@ def environment(home):
 
 # Of the HSM SO of a test's cards; made by main(). The tools take it from the environment.
 PASSWORD_FILE = pathlib.Path(tempfile.gettempdir()) / f"k7cli-so-password.{os.getpid()}"
+# Copies of the images that tests load; the user's own are none of their business.
+IMAGES = pathlib.Path(tempfile.gettempdir()) / f"k7cli-images.{os.getpid()}"
 
 
 def run(*arguments, stdin=b"", home="/nonexistent", user=None, cwd=None, variables=None):
@@ -113,6 +119,33 @@ def run_on_terminal(answer, *arguments):
     os.close(terminal)
     status = os.waitpid(child, 0)[1]
     return os.waitstatus_to_exitcode(status), shown.decode(errors="replace").replace("\r\n", "\n")
+
+
+def started_on_terminal(*arguments, variables=None):
+    """Start a tool as the leader of a terminal. Returns its process and both ends of the terminal."""
+    master, slave = pty.openpty()
+    process = subprocess.Popen([BIN / arguments[0], *map(str, arguments[1:])], stdin=slave, stdout=slave, stderr=slave,
+                               env=dict(environment("/tmp"), **(variables or {})), start_new_session=True,
+                               preexec_fn=lambda: fcntl.ioctl(slave, termios.TIOCSCTTY, 0))
+    return process, master, slave
+
+
+def shown_until(terminal, text):
+    """What comes from a terminal until @text has come."""
+    shown = b""
+    until = time.monotonic() + LIMIT_S
+    while text.encode() not in shown:
+        assert select.select([terminal], [], [], max(0, until - time.monotonic()))[0], shown
+        shown += os.read(terminal, 4096)
+    return shown.decode(errors="replace")
+
+
+def subcommands(tool, *before):
+    """Every way to call a tool, as lists of words: none, a subcommand, a subcommand of that."""
+    yield list(before)
+    listed = run(tool, *before, "--help").expect(0).out.partition("\nSubcommands:\n")[2].partition("\n\n")[0]
+    for name in re.findall(r"^  ([a-z-]+)", listed, re.MULTILINE):
+        yield from subcommands(tool, *before, name)
 
 
 def write_password(path, password):
@@ -220,5 +253,6 @@ def main(arguments):
                 counts[run_one(function, verbose)] += 1
     finally:
         PASSWORD_FILE.unlink()
+        shutil.rmtree(IMAGES, ignore_errors=True)
     print(", ".join(f"{count} {what}" for what, count in counts.items() if count or what != "skipped"))
     return 0 if counts["failed"] == 0 and counts["passed"] > 0 else 1

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "utils/common/confirm.hpp"
 
+#include <array>
 #include <cerrno>
 #include <csignal>
 
@@ -58,25 +59,68 @@ class Terminal {
     int descriptor_;
 };
 
-/// No echo as long as it lives.
+/// What ends or stops a program that waits for a password.
+constexpr std::array kSignals = {SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGTSTP};
+
+/// For signal handlers: the terminal without echo. There is one at a time.
+struct Silenced {
+    int descriptor;
+    termios before;
+    termios silent;
+};
+Silenced silenced;
+
+extern "C" void on_signal(int number);
+
+/// @return what it did before
+struct sigaction handle(int number) {
+    struct sigaction action {};
+    struct sigaction before {};
+    action.sa_handler = on_signal;
+    action.sa_flags = static_cast<int>(SA_RESETHAND | SA_NODEFER | SA_RESTART);
+    ::sigaction(number, &action, &before);
+    return before;
+}
+
+extern "C" void on_signal(int number) {
+    const int value = errno;
+    ::tcsetattr(silenced.descriptor, TCSAFLUSH, &silenced.before);
+    ::raise(number); // by its default now: ends here, or stops until it is continued
+    handle(number);
+    ::tcsetattr(silenced.descriptor, TCSAFLUSH, &silenced.silent);
+    errno = value;
+}
+
+/// No echo as long as it lives, and not longer when a signal ends or stops the program.
 class Silence {
   public:
-    explicit Silence(int descriptor) : descriptor_(descriptor), changed_(::tcgetattr(descriptor, &before_) == 0) {
-        termios silent = before_;
-        silent.c_lflag &= ~static_cast<tcflag_t>(ECHO);
-        changed_ = changed_ && ::tcsetattr(descriptor, TCSAFLUSH, &silent) == 0;
+    explicit Silence(int descriptor) {
+        silenced.descriptor = descriptor;
+        if (::tcgetattr(descriptor, &silenced.before) != 0)
+            return;
+        silenced.silent = silenced.before;
+        silenced.silent.c_lflag &= ~static_cast<tcflag_t>(ECHO);
+        for (std::size_t index = 0; index < kSignals.size(); ++index) {
+            before_[index] = handle(kSignals[index]);
+            if (before_[index].sa_handler == SIG_IGN) // nohup
+                ::sigaction(kSignals[index], &before_[index], nullptr);
+        }
+        changed_ = true;
+        ::tcsetattr(descriptor, TCSAFLUSH, &silenced.silent);
     }
     Silence(const Silence &) = delete;
     Silence &operator=(const Silence &) = delete;
     ~Silence() {
-        if (changed_)
-            ::tcsetattr(descriptor_, TCSAFLUSH, &before_);
+        if (!changed_)
+            return;
+        ::tcsetattr(silenced.descriptor, TCSAFLUSH, &silenced.before);
+        for (std::size_t index = 0; index < kSignals.size(); ++index)
+            ::sigaction(kSignals[index], &before_[index], nullptr);
     }
 
   private:
-    int descriptor_;
-    termios before_{};
-    bool changed_;
+    std::array<struct sigaction, kSignals.size()> before_{};
+    bool changed_ = false;
 };
 
 std::string ask(const std::string &text, const std::string &question) {
