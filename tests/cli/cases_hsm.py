@@ -212,6 +212,25 @@ def a_command_while_the_so_is_logged_in(card):
     card.hsm("login", "--", "/no/such/program").refuses(3, "/no/such/program")
 
 
+@test
+def standard_input_is_one_password(card):
+    password = SO_PASSWORD.encode() + b"\n"
+
+    def by_input(*arguments, stdin=password):
+        return run("hsm", "--card", card.as_delivered, *arguments, stdin=stdin, home=card.home)
+
+    by_input("init", "--label", "one", "--password-file", "-").expect(0, "verified")
+    by_input("init", "--label", "two", "--password-file", "-", "--yes").expect(0, "verified")
+    card.hsm("policy", "set", "fault", "isolate").expect(0)  # it is the password still
+    new = write_password(card.file("new"), "a new password")
+    by_input("init", "--label", "three", "--password-file", "-", "--new-password-file", new, "--yes").expect(0, "verified")
+    both = ("--password-file", "-", "--new-password-file", "-")
+    by_input("change-password", *both).refuses(2, "cannot be both", "as a file")
+    by_input("init", "--label", "four", *both).refuses(2, "cannot be both")
+    by_input("change-password", "--password-file", new, "--new-password-file", "-").expect(0, "verified")
+    card.hsm("policy", "set", "fault", "halt").expect(0)
+
+
 def echoes(terminal):
     return termios.tcgetattr(terminal)[3] & termios.ECHO != 0
 

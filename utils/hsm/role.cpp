@@ -20,11 +20,26 @@ void add_new_password_option(CommandLine &line, Options &options, const std::str
              "File whose first line is the password to set. Default: " + otherwise, "FILE");
 }
 
-/// The password to set. For an HSM without an SO there is no other that --password-file could mean.
-hsm::SecureBytes password_to_set(const Context &context) {
+/// Both read it to its end.
+void refuse_one_input_for_two(const Options &options) {
+    if (options.new_password_file == "-" && password_file(options.password_file) == "-")
+        throw hsm::Error(hsm::ErrorKind::usage, "standard input cannot be both password files",
+                         "give one of them as a file");
+}
+
+/// Log in, if there is an SO, and get the password to set: --password-file means both, and is read once, as it may be
+/// standard input.
+hsm::SecureBytes log_in_and_get_new_password(const Context &context, bool has_so) {
     const Options &options = context.options;
-    return new_so_password(context.tool, options.new_password_file.empty() ? password_file(options.password_file)
-                                                                           : options.new_password_file);
+    const std::string file = password_file(options.password_file);
+    hsm::SecureBytes password;
+    if (has_so) {
+        password = so_password(context.tool, file);
+        context.card.login(password);
+    }
+    if (!options.new_password_file.empty() || file.empty())
+        return new_so_password(context.tool, options.new_password_file);
+    return has_so ? password : new_so_password(context.tool, file);
 }
 
 } // namespace
@@ -39,15 +54,14 @@ void declare_initialise(CommandLine &line, Options &options) {
 int initialise(const Context &context) {
     hsm::Card &card = context.card;
     hsm::Card::check_label(context.options.label);
+    refuse_one_input_for_two(context.options);
     card.require_firmware("initialise the HSM");
     const hsm::CardStatus before = card.status();
     const std::string again = before.initialised ? role_loss(before) + smfs_loss(before) : "";
     confirm(context, {"init", "Type the card's ESN to initialise it anew", again});
     hsm::CardStatus after;
     carry_out(context, "init", [&] {
-        if (before.initialised)
-            login(context.tool, card, context.options.password_file);
-        card.initialise(context.options.label, password_to_set(context));
+        card.initialise(context.options.label, log_in_and_get_new_password(context, before.initialised));
         after = card.status();
         verify(after.initialised && card.identity().label == context.options.label, "the card has another label");
         verify(!before.initialised || smfs_erased(before, after), "the SMFS was not erased");
@@ -66,6 +80,7 @@ void declare_change_password(CommandLine &line, Options &options) {
 
 int change_password(const Context &context) {
     hsm::Card &card = context.card;
+    refuse_one_input_for_two(context.options);
     card.require_firmware("change the password");
     carry_out(context, "change-password", [&] {
         login(context.tool, card, context.options.password_file);
