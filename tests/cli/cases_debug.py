@@ -1,10 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Debugging of FMs: core files of faults, FMs under gdb, profiles."""
 
+import os
 import pathlib
+import re
+import shutil
+import signal
 import subprocess
+import time
 
-from harness import BIN, FMS, run, test
+from harness import BIN, FMS, LIMIT_S, Skip, environment, run, test
 
 SAMPLES = pathlib.Path(__file__).resolve().parents[2] / "fmsdk/samples"
 
@@ -113,6 +118,75 @@ def profile_counts_functions_and_lines(card):
     assert "4" in lines.values() and "0" in lines.values(), trace
     faulted = run("fmsdk", "profile", FMS / "crashy.elf", "--text", "crash").expect(4)
     assert "write_slot" in faulted.out and "HALTED" in faulted.err, faulted.err
+
+
+@test
+def profile_reads_standard_input_once(_card):
+    done = run("fmsdk", "profile", FMS / "echo.elf", "--file", "-", stdin=b"five!").expect(0)
+    assert "call 1: status 0, 5 bytes of reply" in done.err, done.err
+
+
+LONG = ("--text", "400000000") * 100  # instructions, nearly as many as a call may have; far from the end when it is killed
+
+
+def running(card, *arguments, stdin=subprocess.DEVNULL):
+    """fmsdk with an FM that does not come to its end, in a session and with a directory for temporary files of its own."""
+    card.file("tmp").mkdir(exist_ok=True)
+    return subprocess.Popen([BIN / "fmsdk", *map(str, arguments)], env=dict(environment(card.home), TMPDIR=card.file("tmp")),
+                            stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
+
+
+def processes_of(session):
+    """Programs of a session that run."""
+    done = subprocess.run(["ps", "-o", "args=", "--sid", str(session)], capture_output=True, text=True, check=False)
+    return [line for line in done.stdout.splitlines() if "<defunct>" not in line]
+
+
+def until(condition):
+    end = time.monotonic() + LIMIT_S
+    while not condition():
+        assert time.monotonic() < end, "it did not come"
+        time.sleep(0.02)
+
+
+@test
+def nothing_is_left_of_a_killed_run(card):
+    """Whatever ends fmsdk while its FM runs: no file stays, nor a process."""
+    before = {path for path in os.listdir("/tmp") if path.startswith("fmsdk-")}
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGKILL):
+        for command in ("run", "profile"):
+            process = running(card, command, FMS / "slow.elf", *LONG)
+            until(lambda pid=process.pid: cpu_seconds(pid) > 0.5)
+            process.send_signal(number)
+            assert process.wait(timeout=LIMIT_S) == -number, command
+            process.stdout.close()
+            assert os.listdir(card.file("tmp")) == [], (command, number)
+            assert processes_of(process.pid) == []
+    assert {path for path in os.listdir("/tmp") if path.startswith("fmsdk-")} <= before, "left in /tmp"
+
+
+def cpu_seconds(pid):
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@test
+def gdb_ends_with_fmsdk(card):
+    """At its prompt, and while the FM runs."""
+    for number, commands in ((signal.SIGTERM, ()), (signal.SIGHUP, ()), (signal.SIGTERM, ("--ex", "continue"))):
+        process = running(card, "gdb", *LONG, "--ex", "echo READY\\n", *commands, FMS / "slow.elf",
+                          stdin=subprocess.PIPE)
+        shown = b""
+        while b"READY" not in shown:
+            shown += os.read(process.stdout.fileno(), 4096) or b"READY: not at all"
+        assert b"not at all" not in shown, shown
+        time.sleep(0.5)
+        process.send_signal(number)
+        process.wait(timeout=LIMIT_S)
+        until(lambda session=process.pid: not processes_of(session))
+        process.stdin.close()
+        process.stdout.close()
+        assert os.listdir(card.file("tmp")) == []
 
 
 @test

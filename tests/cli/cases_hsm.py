@@ -213,6 +213,32 @@ def a_command_while_the_so_is_logged_in(card):
 
 
 @test
+def a_command_gets_its_signals_as_usual(card):
+    ready(card)
+    status = card.hsm("login", "--", "grep", "^SigIgn", "/proc/self/status").expect(0).out
+    assert int(status.split()[1], 16) & 1 << signal.SIGPIPE - 1 == 0, status
+    shown = card.hsm("login", "--", "sh", "-c", "yes | head -1").expect(0, "y\n")
+    assert shown.err == "", shown.err
+
+
+@test
+def what_ends_login_ends_its_command(card):
+    ready(card)
+    for number, ends in ((signal.SIGTERM, True), (signal.SIGHUP, True), (signal.SIGINT, False)):
+        with subprocess.Popen([BIN / "hsm", "--card", card.as_delivered, "login", "--", "sh", "-c",
+                               "trap 'exit 9' TERM HUP; echo $$; read line; echo done; exit 3"], stdin=subprocess.PIPE,
+                              stdout=subprocess.PIPE, env=environment(card.home), text=True) as process:
+            child = int(process.stdout.readline())
+            process.send_signal(number)
+            if not ends:
+                time.sleep(0.2)  # it is the command's: hsm must outlive it
+                process.stdin.write("go on\n")
+                process.stdin.flush()
+            assert process.wait(timeout=LIMIT_S) == (9 if ends else 3), number
+            assert not os.path.exists(f"/proc/{child}"), "the command goes on without the login"
+
+
+@test
 def standard_input_is_one_password(card):
     password = SO_PASSWORD.encode() + b"\n"
 

@@ -106,9 +106,9 @@ void replace_file(const std::string &path, hsm::ByteView bytes, mode_t mode) {
     }
 }
 
-/// A device, a pipe: what stands there stays.
+/// A device, a pipe, a file without a name: what stands there stays.
 void write_into(const std::string &path, hsm::ByteView bytes) {
-    File file(::open(path.c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY));
+    File file(::open(path.c_str(), O_WRONLY | O_TRUNC | O_CLOEXEC | O_NOCTTY));
     if (file.get() < 0)
         throw file_error(errno, "write", path);
     write_all(file.get(), bytes, path);
@@ -186,7 +186,7 @@ void write_file(const std::string &path, hsm::ByteView bytes, mode_t mode) {
     } else if (const int descriptor = own_output(there); descriptor >= 0) {
         std::cout.flush();
         write_all(descriptor, bytes, path);
-    } else if (S_ISREG(there.st_mode)) {
+    } else if (S_ISREG(there.st_mode) && there.st_nlink != 0) {
         replace_file(without_links(path), bytes, mode);
     } else {
         write_into(path, bytes);

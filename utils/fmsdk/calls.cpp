@@ -1,11 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "utils/fmsdk/calls.hpp"
 
-#include <algorithm>
-#include <cerrno>
-#include <cstdlib>
-#include <cstring>
-
 #include "utils/common/files.hpp"
 #include "utils/common/payload.hpp"
 
@@ -35,27 +30,15 @@ std::vector<hsm::SecureBytes> requests_of(const Options &options) {
     return requests;
 }
 
-void call_all(const tool::Tool &tool, const Options &options, hsm::ThrowawayCard &card) {
-    const std::vector<hsm::SecureBytes> requests = requests_of(options);
+void call_all(const tool::Tool &tool, const std::vector<hsm::SecureBytes> &requests, unsigned rounds,
+              hsm::ThrowawayCard &card) {
     std::size_t number = 0;
-    for (unsigned round = 0; round < options.repeat; ++round)
+    for (unsigned round = 0; round < rounds; ++round)
         for (const hsm::SecureBytes &request : requests) {
             const hsm::FmReply reply = card.call(request);
             tool.note("call " + std::to_string(++number) + ": status " + std::to_string(reply.status) + ", " +
                       std::to_string(reply.payload.size()) + " bytes of reply");
         }
-}
-
-TemporaryDirectory::TemporaryDirectory() {
-    std::string name = "/tmp/fmsdk-XXXXXX";
-    if (::mkdtemp(name.data()) == nullptr)
-        throw hsm::Error(hsm::ErrorKind::failed, std::string("no temporary directory: ") + std::strerror(errno));
-    path_ = name;
-}
-
-TemporaryDirectory::~TemporaryDirectory() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
 }
 
 } // namespace k7::fmsdk

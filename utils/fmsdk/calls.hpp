@@ -3,7 +3,6 @@
 // What the subcommands that run an FM have in common: an FM on a throw-away card, and calls of it.
 #pragma once
 
-#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -22,20 +21,8 @@ hsm::Bytes elf_of(const Options &options);
 /// Texts first, then those in hexadecimal, then files. @throws hsm::Error usage, not_found
 std::vector<hsm::SecureBytes> requests_of(const Options &options);
 
-/// Call the FM with all requests, options.repeat times; what it replies goes to stderr.
-void call_all(const tool::Tool &tool, const Options &options, hsm::ThrowawayCard &card);
-
-/// A directory that is gone with this object.
-class TemporaryDirectory {
-  public:
-    TemporaryDirectory();
-    TemporaryDirectory(const TemporaryDirectory &) = delete;
-    TemporaryDirectory &operator=(const TemporaryDirectory &) = delete;
-    ~TemporaryDirectory();
-    [[nodiscard]] std::string file(const char *name) const { return path_ / name; }
-
-  private:
-    std::filesystem::path path_;
-};
+/// Call the FM with all requests, @p rounds times; what it replies goes to stderr.
+void call_all(const tool::Tool &tool, const std::vector<hsm::SecureBytes> &requests, unsigned rounds,
+              hsm::ThrowawayCard &card);
 
 } // namespace k7::fmsdk

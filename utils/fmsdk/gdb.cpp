@@ -5,12 +5,13 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <filesystem>
 
-#include <spawn.h>
-#include <sys/wait.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "utils/common/files.hpp"
+#include "utils/common/process.hpp"
 #include "utils/fmsdk/calls.hpp"
 
 namespace k7::fmsdk {
@@ -24,10 +25,10 @@ constexpr const char *kGdbProgram = "gdb-multiarch";
 int serve(const Tool &tool, const Options &options) {
     // gdb starts this on its own terminal, where Ctrl-C is meant for the FM.
     std::signal(SIGINT, SIG_IGN);
-    requests_of(options); // what is wrong with them is said before anything runs
+    const std::vector<hsm::SecureBytes> requests = requests_of(options);
     hsm::ThrowawayCard card(elf_of(options), "debug=stdio");
     card.start();
-    call_all(tool, options, card);
+    call_all(tool, requests, options.repeat, card);
     return tool::kExitDone;
 }
 
@@ -51,31 +52,29 @@ std::string server_command(const Options &options) {
     return command + " " + quoted(std::filesystem::absolute(options.fm));
 }
 
-/// @return its exit status
-int run_program(std::vector<std::string> arguments) {
-    std::vector<char *> pointers;
-    pointers.reserve(arguments.size() + 1);
-    for (std::string &argument : arguments)
-        pointers.push_back(argument.data());
-    pointers.push_back(nullptr);
-    pid_t child = 0;
-    if (const int error = ::posix_spawnp(&child, pointers[0], nullptr, nullptr, pointers.data(), environ))
-        throw hsm::Error(error == ENOENT ? hsm::ErrorKind::not_found : hsm::ErrorKind::failed,
-                         "cannot run " + arguments[0] + ": " + std::strerror(error),
-                         error == ENOENT ? "install the package gdb-multiarch" : "");
-    std::signal(SIGINT, SIG_IGN); // from here on it is gdb's
-    int status = 0;
-    while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+/// A file without a name, so that nothing stays behind whatever ends this program. gdb opens it by our process.
+class NamelessFile {
+  public:
+    explicit NamelessFile(hsm::ByteView content) : descriptor_(::memfd_create("fm.elf", MFD_CLOEXEC)) {
+        if (descriptor_ < 0)
+            throw hsm::Error(hsm::ErrorKind::failed, std::string("no memory for gdb's file: ") + std::strerror(errno));
+        tool::write_file(path(), content, kPrivate);
     }
-    return WIFEXITED(status) ? WEXITSTATUS(status) : tool::kExitFailed;
-}
+    NamelessFile(const NamelessFile &) = delete;
+    NamelessFile &operator=(const NamelessFile &) = delete;
+    ~NamelessFile() { ::close(descriptor_); }
+    [[nodiscard]] std::string path() const {
+        return "/proc/" + std::to_string(::getpid()) + "/fd/" + std::to_string(descriptor_);
+    }
+
+  private:
+    int descriptor_;
+};
 
 int debug(const Tool &tool, const Options &options) {
-    requests_of(options);
+    requests_of(options); // what is wrong with them is said before anything runs
     const hsm::Bytes elf = elf_of(options);
-    const TemporaryDirectory directory;
-    const std::string path = directory.file("fm.elf");
-    tool::write_file(path, elf, kPrivate);
+    const NamelessFile file(elf);
     std::vector<std::string> arguments{kGdbProgram, "-q"};
     if (options.batch)
         arguments.emplace_back("-batch");
@@ -87,9 +86,9 @@ int debug(const Tool &tool, const Options &options) {
     execute("target remote | " + server_command(options));
     for (const std::string &command : options.commands)
         execute(command);
-    arguments.push_back(path);
-    tool.detail("the FM's code for gdb is in " + path);
-    return run_program(std::move(arguments));
+    arguments.push_back(file.path());
+    tool.detail("the FM's code for gdb is in " + file.path());
+    return tool::run_program(std::move(arguments), "install the package gdb-multiarch");
 }
 
 void declare_debug(tool::CommandLine &line, Options &options) {

@@ -1,10 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // fmsdk profile: an FM on a card that counts each instruction (its property `profile`), by function and line.
+#include <cerrno>
 #include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
 #include <iostream>
 
+#include <fcntl.h>
 #include <nlohmann/json.hpp>
+#include <unistd.h>
 
 #include "hsm/symbols.hpp"
 #include "utils/common/files.hpp"
@@ -21,12 +27,51 @@ using tool::Tool;
 
 constexpr mode_t kPublic = 0644;
 
+/// Where the card writes its counts. Once it has opened the file, that needs a name no longer: then nothing stays
+/// behind whatever ends this program.
+class CountsFile {
+  public:
+    CountsFile() {
+        if (::mkdtemp(directory_.data()) == nullptr)
+            throw error("make");
+    }
+    CountsFile(const CountsFile &) = delete;
+    CountsFile &operator=(const CountsFile &) = delete;
+    ~CountsFile() {
+        remove_name();
+        if (descriptor_ >= 0)
+            ::close(descriptor_);
+    }
+    [[nodiscard]] std::string name() const { return directory_ + "/counts"; }
+    void was_opened() {
+        descriptor_ = ::open(name().c_str(), O_RDONLY | O_CLOEXEC);
+        if (descriptor_ < 0)
+            throw error("open");
+        remove_name();
+    }
+    [[nodiscard]] std::string path() const { return "/proc/self/fd/" + std::to_string(descriptor_); }
+
+  private:
+    hsm::Error error(const std::string &attempt) const {
+        return {hsm::ErrorKind::failed, "cannot " + attempt + " " + directory_ + ": " + std::strerror(errno)};
+    }
+    void remove_name() const {
+        std::error_code ignored;
+        std::filesystem::remove_all(directory_, ignored);
+    }
+
+    std::string directory_ = std::filesystem::temp_directory_path() / "fmsdk-XXXXXX";
+    int descriptor_ = -1;
+};
+
 /// @return what ended it early, empty when nothing did: a profile of what ran until then is still of use
-std::string run_counted(const Tool &tool, const Options &options, const hsm::Bytes &elf, const std::string &counts) {
-    hsm::ThrowawayCard card(elf, "profile=" + counts);
+std::string run_counted(const Tool &tool, const Options &options, const hsm::Bytes &elf, CountsFile &counts) {
+    const std::vector<hsm::SecureBytes> requests = requests_of(options);
+    hsm::ThrowawayCard card(elf, "profile=" + counts.name());
+    counts.was_opened();
     try {
         card.start();
-        call_all(tool, options, card);
+        call_all(tool, requests, options.repeat, card);
     } catch (const hsm::Error &error) {
         return error.what();
     }
@@ -96,12 +141,10 @@ int profile(const Tool &tool, const Options &options) {
     std::vector<std::string> inputs = options.files;
     inputs.push_back(options.fm);
     tool::refuse_same_file(options.lcov, inputs);
-    requests_of(options); // what is wrong with them is said before anything runs
     const hsm::Bytes elf = elf_of(options);
-    const TemporaryDirectory directory;
-    const std::string path = directory.file("counts");
-    const std::string fault = run_counted(tool, options, elf, path);
-    const tool::InstructionCounts counts = tool::read_counts(path, hsm::check_fm_elf(elf).id);
+    CountsFile file;
+    const std::string fault = run_counted(tool, options, elf, file);
+    const tool::InstructionCounts counts = tool::read_counts(file.path(), hsm::check_fm_elf(elf).id);
     const hsm::SymbolTable symbols(elf);
     const std::vector<FunctionProfile> functions = tool::function_profiles(symbols, counts);
     const LineCounts lines = tool::line_counts(symbols, counts);

@@ -1,15 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // The HSM SO: hsm init, hsm change-password, hsm login.
-#include <cerrno>
-#include <cstring>
-
 #include <nlohmann/json.hpp>
-#include <spawn.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "utils/common/password.hpp"
+#include "utils/common/process.hpp"
 #include "utils/hsm/command.hpp"
 
 namespace k7::tool::hsm_tool {
@@ -102,19 +97,9 @@ int login_and_run(const Context &context) {
     hsm::Card &card = context.card;
     card.require_firmware("log in");
     card.login(so_password(context.tool, context.options.password_file), true);
-    std::vector<char *> arguments;
-    for (const std::string &word : context.options.command)
-        arguments.push_back(const_cast<char *>(word.c_str())); // posix_spawn() does not write to them
-    arguments.push_back(nullptr);
-    pid_t child = 0;
-    int status = ::posix_spawnp(&child, arguments[0], nullptr, nullptr, arguments.data(), environ);
-    if (status != 0)
-        throw hsm::Error(hsm::ErrorKind::not_found,
-                         "cannot run " + context.options.command.front() + ": " + std::strerror(status));
-    while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
-    }
+    const int status = run_program(context.options.command);
     card.logout();
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    return status;
 }
 
 } // namespace k7::tool::hsm_tool
