@@ -126,6 +126,22 @@ def profile_reads_standard_input_once(_card):
     assert "call 1: status 0, 5 bytes of reply" in done.err, done.err
 
 
+@test
+def genhtml_opens_what_profile_writes(card):
+    """Every source that is named is there: those of the SDK too, wherever one stands."""
+    run("fmsdk", "new", "hello", cwd=card.directory).expect(0)
+    project = card.file("hello")
+    subprocess.run(["make", "-C", project], check=True, capture_output=True, env=environment(card.home))
+    run("fmsdk", "profile", "obj/hello.elf", "--text", "world", "--lcov", "hello.info", cwd=project).expect(0)
+    sources = re.findall("^SF:(.*)", (project / "hello.info").read_text(), re.MULTILINE)
+    assert any(source.endswith("/fmsdk/src/crt0.c") for source in sources), sources
+    assert all((project / source).is_file() for source in sources), sources
+    if shutil.which("genhtml") is None:
+        raise Skip("lcov is not installed")
+    done = subprocess.run(["genhtml", "-o", "html", "hello.info"], cwd=project, capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and (project / "html/index.html").is_file(), done.stdout + done.stderr
+
+
 LONG = ("--text", "400000000") * 100  # instructions, nearly as many as a call may have; far from the end when it is killed
 
 

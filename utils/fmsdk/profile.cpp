@@ -7,6 +7,7 @@
 #include <cstring>
 #include <filesystem>
 #include <iostream>
+#include <map>
 
 #include <fcntl.h>
 #include <nlohmann/json.hpp>
@@ -76,6 +77,44 @@ std::string run_counted(const Tool &tool, const Options &options, const hsm::Byt
         return error.what();
     }
     return {};
+}
+
+/// Sources of the SDK are named from it, as fmsdk/src/crt0.c. genhtml opens every file that is named: they get the path
+/// that they have here, or are left out where they are not, like headers of the card in an SDK that is installed.
+class SourcePaths {
+  public:
+    /// @return empty when there is no such file
+    std::string operator()(const std::string &file) {
+        if (!file.starts_with(kPrefix))
+            return file;
+        const auto [place, is_new] = known_.try_emplace(file);
+        if (is_new)
+            place->second = find(file.substr(kPrefix.size()));
+        return place->second;
+    }
+
+  private:
+    static std::string find(const std::string &file) {
+        std::error_code error;
+        for (const std::string &directory : {sdk_directory(), sdk_directory() + "/.."})
+            if (std::filesystem::exists(directory + "/" + file, error))
+                return std::filesystem::canonical(directory + "/" + file, error);
+        return {};
+    }
+
+    static constexpr std::string_view kPrefix = "fmsdk/";
+    std::map<std::string, std::string> known_;
+};
+
+std::string lcov_of(std::vector<FunctionProfile> functions, const LineCounts &lines) {
+    SourcePaths paths;
+    LineCounts found;
+    for (const auto &[file, counts] : lines)
+        if (const std::string path = paths(file); !path.empty())
+            found.emplace(path, counts);
+    for (FunctionProfile &profile : functions)
+        profile.function.file = paths(profile.function.file);
+    return tool::lcov_text(functions, found);
 }
 
 struct Totals {
@@ -150,7 +189,7 @@ int profile(const Tool &tool, const Options &options) {
     const LineCounts lines = tool::line_counts(symbols, counts);
     const Totals totals = totals_of(counts, lines);
     if (!options.lcov.empty())
-        tool::write_file(options.lcov, hsm::as_bytes(tool::lcov_text(functions, lines)), kPublic);
+        tool::write_file(options.lcov, hsm::as_bytes(lcov_of(functions, lines)), kPublic);
     print(tool, functions, totals);
     tool.result({{"instructions", totals.instructions},
                  {"lines", totals.lines},
