@@ -35,7 +35,7 @@ std::string status_text(std::uint32_t status) {
 struct StatusAdvice {
     std::uint32_t number;
     ErrorKind kind;
-    const char *hint;
+    const char *hint; ///< "CARD" stands for the name of the card
 };
 constexpr StatusAdvice kAdvice[] = {
     {K7_ST_UNKNOWN_COMMAND, ErrorKind::failed, "update the card's firmware"},
@@ -50,8 +50,8 @@ constexpr StatusAdvice kAdvice[] = {
     {K7_ST_IMAGE_ELF, ErrorKind::failed, "build it with the FM SDK"},
     {K7_ST_IMAGE_OLDER, ErrorKind::refused, "give --allow-downgrade if the older one is wanted"},
     {K7_ST_FM_NOT_FOUND, ErrorKind::not_found, "`ctfm list` shows the FMs on the card"},
-    {K7_ST_FM_NOT_STARTED, ErrorKind::failed, "restart the card: `k7reset`"},
-    {K7_ST_FM_ISOLATED, ErrorKind::failed, "see `ctfm faults`; a restart starts it anew: `k7reset`"},
+    {K7_ST_FM_NOT_STARTED, ErrorKind::failed, "restart the card: `k7reset CARD`"},
+    {K7_ST_FM_ISOLATED, ErrorKind::failed, "see `ctfm faults`; a restart starts it anew: `k7reset CARD`"},
     {K7_ST_SMFS_NOT_ACTIVE, ErrorKind::failed, "activate it: `ctfm activate`"},
     {K7_ST_NOT_INITIALISED, ErrorKind::not_operational, "initialise it: `hsm init`"},
     {K7_ST_LOGIN_REQUIRED, ErrorKind::permission, "give the HSM SO's password"},
@@ -108,6 +108,12 @@ std::string recovery_hint(Transport &transport, const StateNow &now) {
     }
 }
 
+std::string with_card(std::string hint, const Transport &transport) {
+    constexpr std::string_view kCard = "CARD";
+    const std::size_t at = hint.find(kCard);
+    return at == std::string::npos ? hint : hint.replace(at, kCard.size(), transport.name());
+}
+
 Error down_error(Transport &transport, int value, const std::string &attempt, const std::string &why) {
     const StateNow now = state_now(transport);
     return Error(ErrorKind::not_operational, "cannot " + attempt + ": " + why, recovery_hint(transport, now))
@@ -148,7 +154,8 @@ void check_errno(Transport &transport, int value, const std::string &attempt) {
     case ENXIO:
         throw down_error(transport, value, attempt, transport.name() + " is gone");
     case ETIMEDOUT:
-        throw plain(ErrorKind::not_operational, "did not answer in time", "see `enquiry`; restart it with `k7reset`");
+        throw plain(ErrorKind::not_operational, "did not answer in time",
+                    "see `enquiry`; restart it with `k7reset " + transport.name() + "`");
     case EAGAIN:
         throw plain(ErrorKind::not_operational, "is being reset", "try again in a second");
     case EPERM:
@@ -158,7 +165,8 @@ void check_errno(Transport &transport, int value, const std::string &attempt) {
     case EBUSY:
         throw plain(ErrorKind::refused, "is busy with an erase or reset", "wait for it and try again");
     case EIO:
-        throw plain(ErrorKind::failed, "broke its own protocol", "see `dmesg`; restart it with `k7reset`");
+        throw plain(ErrorKind::failed, "broke its own protocol",
+                    "see `dmesg`; restart it with `k7reset " + transport.name() + "`");
     case EMSGSIZE:
         throw plain(ErrorKind::usage, "does not take a payload of this size", "64 KiB is the most");
     case ENOTTY:
@@ -180,7 +188,8 @@ void check_card_status(Transport &transport, std::uint32_t status, ByteView text
         why += ": " + detail;
     const auto *const advice = std::ranges::find(kAdvice, status, &StatusAdvice::number);
     const bool known = advice != std::end(kAdvice);
-    throw Error(known ? advice->kind : ErrorKind::failed, "cannot " + attempt + ": " + why, known ? advice->hint : "")
+    throw Error(known ? advice->kind : ErrorKind::failed, "cannot " + attempt + ": " + why,
+                known ? with_card(advice->hint, transport) : "")
         .with_card_status(status)
         .with_object(transport.name());
 }

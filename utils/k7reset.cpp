@@ -36,7 +36,8 @@ const std::map<std::string, hsm::BootMode> kModes = {{"operational", hsm::BootMo
 
 void declare(Tool &tool, Options &options) {
     CommandLine &line = tool.command_line();
-    line.add_card_argument(options.card);
+    line.add("CARD", options.card,
+             "Card: node (/dev/k7pf0), ESN, PCI address, or sim:STOREFILE. Default: the only card of this host");
     line.add("--kind", options.kind,
              "What is reset: firmware (default), card, function (PCIe FLR) or bus (secondary bus reset)", "KIND",
              kKinds);
@@ -72,7 +73,7 @@ int work(const Tool &tool, const Options &options) {
     if (over_bus && options.mode != hsm::BootMode::operational)
         throw hsm::Error(hsm::ErrorKind::usage, "a function or bus reset always starts in operational mode",
                          "leave --mode out, or use --kind card");
-    hsm::Card card = hsm::Card::open(options.card);
+    hsm::Card card = hsm::Card::open(k7::tool::chosen_card(options.card));
     const hsm::CardStatus status = reset(tool, options, card);
     const std::string trouble = card.trouble();
     tool.line(card.name() + ": " + (trouble.empty() ? to_string(status.state) : trouble));

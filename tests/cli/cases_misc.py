@@ -25,7 +25,7 @@ def help_and_version(_card):
 @test
 def usage_errors(card):
     for arguments in (("fmrecover",), ("fmrecover", "--fm"), ("fmrecover", card.selector), ("ctfm",), ("ctfm", "frob"),
-                      ("ctfm", "load"), ("k7reset",), ("k7reset", "--kind", "frob", card.selector), ("mkfm",),
+                      ("ctfm", "load"), ("k7reset", "--kind", "frob", card.selector), ("mkfm",),
                       ("mkfm", "-f", "x"), ("enquiry", "--frob"), ("enquiry", "--timeout", "0"), ("fmcall",),
                       ("fmsdk",), ("fmsdk", "run"),
                       ("fmcall", "a000", "x", "--in", "y"), ("k7reset", "--kind", "bus", "--mode", "maintenance",
@@ -56,7 +56,7 @@ def cards_that_are_none(card):
 def no_card_on_this_host(_card):
     if os.path.exists("/sys/class/k7hsm") and os.listdir("/sys/class/k7hsm"):
         raise Skip("this host has a card")
-    for arguments in (("ctfm", "list"), ("enquiry",), ("fmcall", "a000"), ("fmrecover", "--fm", "FFFF-FFFF-FFFF"),
+    for arguments in (("ctfm", "list"), ("enquiry",), ("fmcall", "a000"), ("k7reset",), ("fmrecover", "--fm", "FFFF-FFFF-FFFF"),
                       ("k7reset", "0000:ff:1f.7")):
         run(*arguments).refuses(3, "no K7 card is on this host's PCI bus")
     run("enquiry", "-m0").expect(0, ["Server:\n", " enquiry reply flags  Failed\n"])
