@@ -2,6 +2,7 @@
 #include "utils/common/payload.hpp"
 
 #include <algorithm>
+#include <cstdint>
 #include <iostream>
 
 #include <nlohmann/json.hpp>
@@ -12,11 +13,51 @@ namespace {
 
 constexpr std::string_view kDigits = "0123456789abcdef";
 
+/// How long the sequences of UTF-8 are, by their first byte, and the least that each may stand for.
+struct Utf8Form {
+    std::uint8_t mask;
+    std::uint8_t lead;
+    std::size_t length;
+    std::uint32_t least;
+};
+constexpr Utf8Form kUtf8Forms[] = {
+    {0x80, 0x00, 1, 0}, {0xe0, 0xc0, 2, 0x80}, {0xf0, 0xe0, 3, 0x800}, {0xf8, 0xf0, 4, 0x10000}};
+
+/// A terminal obeys control characters, also those above 0x7f; some turn the text around that follows.
+bool is_printable(std::uint32_t character) {
+    if (character < 0x20)
+        return character == '\n' || character == '\t';
+    const auto within = [&](std::uint32_t first, std::uint32_t last) {
+        return character >= first && character <= last;
+    };
+    return !within(0x7f, 0x9f) && !within(0x202a, 0x202e) && !within(0x2066, 0x2069) && !within(0xd800, 0xdfff) &&
+           character <= 0x10ffff;
+}
+
+/// @return bytes of the character that @p bytes begin with; 0 when it is none that can be printed
+std::size_t character_size(hsm::ByteView bytes) {
+    const auto lead = std::to_integer<std::uint8_t>(bytes[0]);
+    const auto *const form =
+        std::ranges::find_if(kUtf8Forms, [&](const Utf8Form &one) { return (lead & one.mask) == one.lead; });
+    if (form == std::end(kUtf8Forms) || bytes.size() < form->length)
+        return 0;
+    std::uint32_t character = lead & static_cast<std::uint8_t>(~form->mask);
+    for (const std::byte byte : bytes.subspan(1, form->length - 1)) {
+        if ((byte & std::byte{0xc0}) != std::byte{0x80})
+            return 0;
+        character = character << 6 | std::to_integer<std::uint32_t>(byte & std::byte{0x3f});
+    }
+    return character >= form->least && is_printable(character) ? form->length : 0;
+}
+
 bool is_text(hsm::ByteView bytes) {
-    return std::ranges::all_of(hsm::as_text(bytes), [](char c) {
-        const auto value = static_cast<unsigned char>(c);
-        return (value >= 0x20 && value != 0x7f) || c == '\n' || c == '\t';
-    });
+    while (!bytes.empty()) {
+        const std::size_t size = character_size(bytes);
+        if (size == 0)
+            return false;
+        bytes = bytes.subspan(size);
+    }
+    return true;
 }
 
 unsigned digit_value(char c) {
