@@ -267,6 +267,29 @@ def lower_versions(card):
 
 
 @test
+def copies_of_images_are_bounded(card):
+    """What `load` keeps for `ctfm faults`: the newest 256, and nothing else is touched."""
+    directory = card.file("images")
+    variables = {"K7HSM_FM_DIR": str(directory)}
+    directory.mkdir()
+    for number in range(300):
+        name = directory / (f"{number:064x}.fm" + (".a1B2c3" if number % 2 else ""))
+        name.write_bytes(b"x")
+        os.utime(name, (1000000 + number, 1000000 + number))
+    others = [directory / name for name in ("notes.fm", "f" * 64, "g" * 64 + ".fm")]
+    for other in others:
+        other.write_text("mine")
+        os.utime(other, (1, 1))
+    run("ctfm", "--card", card.selector, "load", "-f", card.image("crashy"), "-c", card.signer.certificate,
+        variables=variables).expect(0)
+    left = {path.name for path in directory.iterdir()} - {path.name for path in others}
+    assert len(left) == 256 and all(other.exists() for other in others), (len(left), others)
+    assert f"{299:064x}.fm.a1B2c3" in left and f"{45:064x}.fm.a1B2c3" in left and f"{44:064x}.fm" not in left
+    card.fmcall("a002", "crash").expect(4)
+    run("ctfm", "--card", card.selector, "faults", variables=variables).expect(0, "crashy.c:")
+
+
+@test
 def full_store(card):
     """The card takes 32 FMs and runs them; the 33rd is refused and the 32 stay. Later ones are signed by label."""
     for number in range(33):

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "utils/common/image_cache.hpp"
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
+#include <functional>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include <unistd.h>
@@ -14,8 +18,13 @@
 namespace k7::tool {
 namespace {
 
+namespace fs = std::filesystem;
+
 constexpr const char *kSystemDirectory = "/var/lib/k7hsm/fm";
 constexpr mode_t kImageMode = 0644;
+constexpr std::string_view kEnding = ".fm";
+constexpr std::size_t kNameSize = 64 + kEnding.size();
+constexpr std::ptrdiff_t kImagesKept = 256; ///< eight cards full of FMs
 
 std::string environment(const char *name) {
     const char *const value = std::getenv(name);
@@ -30,20 +39,60 @@ std::string user_directory() {
     return home.starts_with('/') ? home + "/.local/state/k7hsm/fm" : "";
 }
 
+/// Where images go when $K7HSM_FM_DIR says so; empty otherwise.
+std::string named_directory() {
+    return environment("K7HSM_FM_DIR");
+}
+
+std::string directory_to_write() {
+    if (const std::string named = named_directory(); !named.empty())
+        return named;
+    return ::geteuid() == 0 ? kSystemDirectory : user_directory();
+}
+
+std::vector<std::string> directories_to_read() {
+    if (const std::string named = named_directory(); !named.empty())
+        return {named};
+    return {user_directory(), kSystemDirectory};
+}
+
+/// Also those that a load which was killed has left half written.
+bool is_image(const fs::path &path) {
+    const std::string name = path.filename();
+    return name.size() >= kNameSize && name.compare(kNameSize - kEnding.size(), kEnding.size(), kEnding) == 0 &&
+           name.find_first_not_of("0123456789abcdef") == kNameSize - kEnding.size();
+}
+
+/// Keep the newest images.
+void shrink(const std::string &directory) {
+    std::vector<std::pair<fs::file_time_type, fs::path>> images;
+    std::error_code gone; // another load is at it as well
+    for (const fs::directory_entry &entry : fs::directory_iterator(directory))
+        if (is_image(entry.path()))
+            images.emplace_back(entry.last_write_time(gone), entry.path());
+    if (std::ssize(images) <= kImagesKept)
+        return;
+    const auto rest = images.begin() + kImagesKept;
+    std::ranges::nth_element(images, rest, std::greater<>());
+    for (auto image = rest; image != images.end(); ++image)
+        fs::remove(image->second, gone);
+}
+
 std::string file_in(const std::string &directory, const hsm::Fingerprint &fingerprint) {
-    return directory + "/" + to_string(fingerprint) + ".fm";
+    return directory + "/" + to_string(fingerprint) + std::string(kEnding);
 }
 
 } // namespace
 
 std::string cache_image(const hsm::Fingerprint &fingerprint, hsm::ByteView image) noexcept {
     try {
-        const std::string directory = ::geteuid() == 0 ? kSystemDirectory : user_directory();
+        const std::string directory = directory_to_write();
         if (directory.empty())
             return {};
-        std::filesystem::create_directories(directory);
+        fs::create_directories(directory);
         std::string path = file_in(directory, fingerprint);
         write_file(path, image, kImageMode);
+        shrink(directory);
         return path;
     } catch (const std::exception &) {
         return {}; // the FM is loaded; only the comfort of source lines is lost
@@ -51,7 +100,7 @@ std::string cache_image(const hsm::Fingerprint &fingerprint, hsm::ByteView image
 }
 
 std::optional<hsm::Bytes> cached_elf(const hsm::Fingerprint &fingerprint) {
-    for (const std::string &directory : {user_directory(), std::string(kSystemDirectory)}) {
+    for (const std::string &directory : directories_to_read()) {
         if (directory.empty())
             continue;
         try {
