@@ -418,10 +418,11 @@ enum k7_job_kind {
  * @done:	completed at the end
  * @k7:		the card; the work holds no reference, remove() waits for it
  * @kind:	what to do
- * @mode:	K7_MODE_*
+ * @mode:	K7_MODE_* in which the card is to be afterwards
  * @timeout_ms:	for the card to come up
  * @escalate:	when the boot loader does not help, reset the function
  * @old_generation: card's generation before
+ * @restarted:	a reset was part of it
  * @error:	out: 0 or a negative errno
  * @card_status: out: status code of the card (erases)
  * @card_state:	out: STATE afterwards
@@ -437,6 +438,7 @@ struct k7_job {
 	unsigned int timeout_ms;
 	bool escalate;
 	u32 old_generation;
+	bool restarted;
 	int error;
 	u32 card_status;
 	u32 card_state;

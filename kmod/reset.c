@@ -24,22 +24,10 @@ struct k7_job_type {
 
 /* ---- What a job does ---- */
 
-/* Return: 0, or an errno; a refusal of the card is in @job->card_status too. */
-static int k7_job_mailbox(struct k7_job *job, u32 opcode, u32 arg, unsigned int timeout_ms)
-{
-	struct k7_mailbox_call call = { .opcode = opcode, .arg = arg, .timeout_ms = timeout_ms };
-	int err = k7_mailbox(job->k7, &call);
-
-	if (err)
-		return err;
-	job->card_status = call.status;
-	return 0;
-}
-
 /* A card that is asked to restart and does not want to: a reset has no other way to say so. */
-static int k7_job_refused(const struct k7_job *job)
+static int k7_job_refused(u32 status)
 {
-	switch (job->card_status) {
+	switch (status) {
 	case K7_ST_OK:
 		return 0;
 	case K7_ST_BAD_STATE:
@@ -54,18 +42,19 @@ static int k7_job_refused(const struct k7_job *job)
 static int k7_job_restart_firmware(struct k7_job *job)
 {
 	bool stop = job->mode == K7_MODE_BOOT_LOADER;
-	int err;
+	struct k7_mailbox_call call = {
+		.opcode = stop ? K7_BOOT_STOP_FIRMWARE : K7_BOOT_START_FIRMWARE,
+		.arg = stop ? 0 : job->mode,
+	};
 
-	err = k7_job_mailbox(job, stop ? K7_BOOT_STOP_FIRMWARE : K7_BOOT_START_FIRMWARE,
-			     stop ? 0 : job->mode, 0);
-	return err ?: k7_job_refused(job);
+	return k7_mailbox(job->k7, &call) ?: k7_job_refused(call.status);
 }
 
 static int k7_job_reset_card(struct k7_job *job)
 {
-	int err = k7_job_mailbox(job, K7_BOOT_RESET, job->mode, 0);
+	struct k7_mailbox_call call = { .opcode = K7_BOOT_RESET, .arg = job->mode };
 
-	return err ?: k7_job_refused(job);
+	return k7_mailbox(job->k7, &call) ?: k7_job_refused(call.status);
 }
 
 /* Has the card been reset, whatever else went wrong? */
@@ -135,14 +124,27 @@ static int k7_job_reset_bus(struct k7_job *job)
 	return k7_job_reset_pci(job, pci_reset_bus);
 }
 
+/* Return: 0 when the card has answered, how is in @job->card_status. */
+static int k7_job_erase(struct k7_job *job, u32 opcode)
+{
+	struct k7_mailbox_call call = {
+		.opcode = opcode,
+		.timeout_ms = K7_MAILBOX_ERASE_TIMEOUT_MS,
+	};
+	int err = k7_mailbox(job->k7, &call);
+
+	job->card_status = call.status;
+	return err;
+}
+
 static int k7_job_erase_fms(struct k7_job *job)
 {
-	return k7_job_mailbox(job, K7_BOOT_ERASE_FMS, 0, K7_MAILBOX_ERASE_TIMEOUT_MS);
+	return k7_job_erase(job, K7_BOOT_ERASE_FMS);
 }
 
 static int k7_job_erase_smfs(struct k7_job *job)
 {
-	return k7_job_mailbox(job, K7_BOOT_ERASE_SMFS, 0, K7_MAILBOX_ERASE_TIMEOUT_MS);
+	return k7_job_erase(job, K7_BOOT_ERASE_SMFS);
 }
 
 static const struct k7_job_type k7_job_types[] = {
@@ -157,51 +159,60 @@ static const struct k7_job_type k7_job_types[] = {
 /* ---- Running a job ---- */
 
 /* Stopping the firmware raises no generation; everything else does. */
-static bool k7_job_raises_generation(const struct k7_job *job)
+static bool k7_job_raises_generation(const struct k7_job_type *type, u32 mode)
 {
-	return k7_job_types[job->kind].resets || job->mode != K7_MODE_BOOT_LOADER;
+	return type->resets || mode != K7_MODE_BOOT_LOADER;
 }
 
-static int k7_job_act(struct k7_job *job)
+/* Do what @kind says, which is the job's kind, or a step on the way to it. */
+static int k7_job_act(struct k7_job *job, enum k7_job_kind kind)
 {
-	const struct k7_job_type *type = &k7_job_types[job->kind];
+	const struct k7_job_type *type = &k7_job_types[kind];
 	struct k7_card_view before = job->k7->card;
+	bool raises = k7_job_raises_generation(type, job->mode);
 	int err;
 
 	k7_card_read(job->k7, &before);
 	job->old_generation = before.generation;
+	job->restarted |= type->restarts;
 	err = type->run(job);
 	if (err || !type->restarts)
 		return err;
-	return k7_card_wait_up(job->k7, k7_job_raises_generation(job) ? &job->old_generation : NULL,
-			       job->timeout_ms);
+	return k7_card_wait_up(job->k7, raises ? &job->old_generation : NULL, job->timeout_ms);
 }
 
-/* The boot loader did not help, or a ring did not stop: take the function down as a whole. */
+/*
+ * The boot loader did not help, or a ring did not stop: take the function down as a
+ * whole. It comes up operational, with FMs that the job may have been there to stop.
+ */
 static int k7_job_escalate(struct k7_job *job)
 {
+	int err;
+
 	dev_warn(&job->k7->dev, "%s did not help: trying a function level reset\n",
 		 k7_job_types[job->kind].name);
-	job->kind = K7_JOB_RESET_FUNCTION;
-	job->mode = K7_MODE_OPERATIONAL;
-	return k7_job_act(job);
+	err = k7_job_act(job, K7_JOB_RESET_FUNCTION);
+	if (err || job->mode == K7_MODE_OPERATIONAL)
+		return err;
+	return k7_job_act(job, K7_JOB_RESET_FIRMWARE);
 }
 
 static int k7_job_on_card(struct k7_job *job)
 {
 	struct k7_device *k7 = job->k7;
 	bool quiet = k7_rings_stop(k7, -ECANCELED);
-	int err = k7_job_act(job);
-	bool helpless;
+	int err = k7_job_act(job, job->kind);
+	int reset_err;
 
 	if (!quiet)
 		quiet = k7_rings_stop(k7, -ECANCELED);
-	helpless = !quiet || (job->escalate && err);
-	if (helpless && !k7_going(k7) && job->kind != K7_JOB_RESET_FUNCTION) {
-		err = k7_job_escalate(job);
-		k7_rings_stop(k7, -ECANCELED);
-	}
-	return err;
+	if ((quiet && !(job->escalate && err)) || k7_going(k7) ||
+	    job->kind == K7_JOB_RESET_FUNCTION)
+		return err;
+	reset_err = k7_job_escalate(job);
+	k7_rings_stop(k7, -ECANCELED);
+	/* A reset of another kind is a reset; but it does not make up for an erase. */
+	return k7_job_types[job->kind].restarts ? reset_err : err ?: reset_err;
 }
 
 /* Note how the card is now, whatever has become of the job. */
@@ -248,11 +259,11 @@ static void k7_job_work(struct work_struct *work)
 
 	if (job->error)
 		k7_reset_failed(k7, k7_job_types[job->kind].name, job->error);
-	if (k7_job_types[job->kind].restarts)
+	if (job->restarted)
 		atomic_inc(&k7->counters.resets);
 	/* LIVE first: whoever is woken by the event can use the card. */
 	k7_set_state(k7, K7_DRIVER_LIVE);
-	k7_event_post(k7, k7_job_types[job->kind].restarts ? K7_EVENT_RESET : 0);
+	k7_event_post(k7, job->restarted ? K7_EVENT_RESET : 0);
 	complete_all(&job->done);
 	wake_up_all(&k7->wait);
 	k7_job_put(job);
@@ -282,6 +293,8 @@ struct k7_job *k7_job_alloc(struct k7_device *k7, enum k7_job_kind kind)
 	init_completion(&job->done);
 	job->k7 = k7;
 	job->kind = kind;
+	/* An erase leaves the card in the boot loader. */
+	job->mode = k7_job_types[kind].restarts ? K7_MODE_OPERATIONAL : K7_MODE_BOOT_LOADER;
 	job->timeout_ms = K7_START_TIMEOUT_MS;
 	return job;
 }
