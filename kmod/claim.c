@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A card for one file alone. Requests look at the claim with the gate held for
- * reading, and are sent before they let go of it: so whoever has the gate for
- * writing knows that all requests of others are seen, and that no more will come.
+ * A card for one file alone. Requests, resets and erases look at the claim with the
+ * gate held for reading, and are sent, or begun, before they let go of it: so whoever
+ * has the gate for writing knows that all of others are seen, and that no more will
+ * come.
  */
 #include "k7.h"
 
@@ -33,15 +34,15 @@ void k7_claim_drop(struct k7_file *kf)
 static int k7_claim_take(struct k7_file *kf)
 {
 	struct k7_device *k7 = kf->k7;
-	int err = 0;
+	int err;
 
 	if (down_write_killable(&k7->gate))
 		return -EINTR;
-	if (k7_going(k7))
-		err = -ENODEV;
-	else if (k7_claim_check(kf) || k7_rings_serve_others(k7, kf->channel))
+	/* -EAGAIN: the reset or the erase may be another file's. */
+	err = k7_check_live(k7);
+	if (!err && (k7_claim_check(kf) || k7_rings_serve_others(k7, kf->channel)))
 		err = -EBUSY;
-	else
+	if (!err)
 		WRITE_ONCE(k7->claim, kf);
 	up_write(&k7->gate);
 	return err;

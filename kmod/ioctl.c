@@ -164,7 +164,7 @@ static long k7_ioctl_erase(struct file *file, void *arg)
 	job = k7_job_alloc(kf->k7, fms ? K7_JOB_ERASE_FMS : K7_JOB_ERASE_SMFS);
 	if (!job)
 		return -ENOMEM;
-	err = k7_job_run(job);
+	err = k7_job_run(job, kf);
 	if (!err) {
 		erase->card_status = job->card_status;
 		erase->card_state = job->card_state;
@@ -200,7 +200,7 @@ static long k7_ioctl_reset(struct file *file, void *arg)
 	job->mode = reset->mode;
 	if (reset->timeout_ms)
 		job->timeout_ms = k7_request_timeout(reset->timeout_ms);
-	err = k7_job_run(job);
+	err = k7_job_run(job, kf);
 	if (!err) {
 		reset->card_state = job->card_state;
 		reset->generation = job->generation;

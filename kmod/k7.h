@@ -232,9 +232,10 @@ struct k7_vector {
  * @index:	N
  * @pdev:	PCI function; a reference is held
  * @pci_address: for K7_IOC_INFO
- * @gate:	held for reading by file operations while they use the hardware, and
- *		never while they wait for a request. Once remove() has had it for
- *		writing, no file operation touches the hardware any more
+ * @gate:	held for reading by file operations while they use the hardware (but for
+ *		the mailbox, which has a lock), and never while they wait for anything.
+ *		Once remove() has had it for writing, no file operation touches the
+ *		hardware any more
  * @mmio:	BAR 0
  * @interface_version: VERSION register
  * @features:	FEATURES register
@@ -263,7 +264,9 @@ struct k7_vector {
  * @card_work:	looks at the card, after an event and once a second
  * @next_look:	jiffies of the next such look
  * @kicked:	look at the next opportunity
- * @mailbox_lock: protects the mailbox registers and @mailbox_tag
+ * @mailbox_lock: protects the mailbox registers and @mailbox_tag. remove() has it once
+ *		after the gate: who gets it later sees that the card is going
+ * @mailbox_owners: owners of the card who wait for @mailbox_lock
  * @mailbox_tag: tag of the last mailbox command
  * @identity_lock: protects @identity
  * @identity:	texts are made printable when it comes in
@@ -324,6 +327,7 @@ struct k7_device {
 	bool kicked;
 
 	struct mutex mailbox_lock;	/* mailbox registers */
+	atomic_t mailbox_owners;
 	u32 mailbox_tag;
 
 	struct mutex identity_lock;	/* identity */
@@ -389,6 +393,7 @@ struct k7_file {
  * @opcode:	K7_BOOT_*
  * @arg:	first argument (no command has more)
  * @timeout_ms:	longest wait, 0: K7_MAILBOX_TIMEOUT_MS
+ * @yields:	end with -EAGAIN when the owner of the card wants the mailbox
  * @reply:	room for the reply, K7_MB_DATA_BYTES, or NULL
  * @reply_len:	out: bytes of reply
  * @status:	out: status code of the card
@@ -397,6 +402,7 @@ struct k7_mailbox_call {
 	u32 opcode;
 	u32 arg;
 	unsigned int timeout_ms;
+	bool yields;
 	void *reply;
 	u32 reply_len;
 	u32 status;
@@ -568,7 +574,7 @@ int k7_event_wait(struct k7_file *kf, u32 mask, u32 timeout_ms, u32 *events);
 struct k7_job *k7_job_alloc(struct k7_device *k7, enum k7_job_kind kind);
 void k7_job_put(struct k7_job *job);
 int k7_job_start(struct k7_job *job);
-int k7_job_run(struct k7_job *job);
+int k7_job_run(struct k7_job *job, struct k7_file *kf);
 bool k7_reset_after_timeout(struct k7_device *k7);
 bool k7_reset_begin(struct k7_device *k7);
 void k7_reset_end(struct k7_device *k7);

@@ -178,6 +178,8 @@ static void k7_pci_remove(struct pci_dev *pdev)
 	k7_set_state(k7, K7_DRIVER_DELETING);
 	down_write(&k7->gate);
 	up_write(&k7->gate);
+	mutex_lock(&k7->mailbox_lock);
+	mutex_unlock(&k7->mailbox_lock);
 	k7_rings_fail(k7, -ENODEV);
 	k7_visible_remove(k7);
 	k7_device_del(k7);

@@ -319,18 +319,21 @@ int k7_job_start(struct k7_job *job)
 /**
  * k7_job_run - begin a job and wait for its end
  * @job:	job
+ * @kf:		file that wants it
  *
  * A signal ends the wait, not the job.
  *
- * Return: 0 when the job was done; -EINTR; the errors of k7_job_start() and of the job.
+ * Return: 0 when the job was done; -EINTR; -EBUSY when another file has the card; the
+ * errors of k7_job_start() and of the job.
  */
-int k7_job_run(struct k7_job *job)
+int k7_job_run(struct k7_job *job, struct k7_file *kf)
 {
 	struct k7_device *k7 = job->k7;
 	int err;
 
+	/* The claim is looked at where no other file can take it. */
 	scoped_guard(rwsem_read, &k7->gate)
-		err = k7_job_start(job);
+		err = k7_claim_check(kf) ?: k7_job_start(job);
 	if (err)
 		return err;
 	/* A reset that the PCI core is in the middle of is not waited for when the card goes. */

@@ -48,6 +48,10 @@ void test_unbind(Context &context);
 void test_link_down(Context &context);
 void test_latency(Context &context);
 
+// ownership_test.cpp: who has the card, and what gets it nevertheless
+void test_stuck_reset(Context &context);
+void test_busy_mailbox(Context &context);
+
 // removal_test.cpp, ladder_test.cpp, load_test.cpp, lies_test.cpp,
 // reentry_test.cpp: run by cases of their own
 void test_removal(Context &context);

@@ -37,6 +37,8 @@ constexpr Group kGroups[] = {
     {"reset", k7test::test_reset, false},
     {"erase", k7test::test_erase, false},
     {"busy-reset", k7test::test_busy_reset, false},
+    {"stuck-reset", k7test::test_stuck_reset, true, true},
+    {"busy-mailbox", k7test::test_busy_mailbox, true, true},
     {"unbind", k7test::test_unbind, true},
     {"lost-completion", k7test::test_lost_completion, true},
     {"signal", k7test::test_signal, true},
