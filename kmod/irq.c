@@ -79,13 +79,16 @@ static bool k7_vector_storms(struct k7_vector *vector)
 }
 
 /*
- * A message vector is ours alone and is masked here. The line is others', too: the
- * work silences it in the card's configuration space, where one may not write here.
+ * A message vector is ours alone. The line is others', too: it is the card that is kept
+ * from it, here, because a line that stays up lets no work run on a single processor.
+ * It is masked only while it is up: so this is done for each interrupt of a storm.
  */
 static void k7_vector_calm(struct k7_vector *vector)
 {
 	struct k7_device *k7 = vector->k7;
 
+	if (k7_irq_is_line(k7))
+		pci_check_and_mask_intx(k7->pdev);
 	if (READ_ONCE(vector->masked))
 		return;
 	vector->resume = jiffies + K7_STORM_PAUSE;
@@ -150,6 +153,7 @@ bool k7_irqs_poll(struct k7_device *k7)
 
 		if (!vector->requested || !READ_ONCE(vector->masked))
 			continue;
+		/* The handler does it only while the line is up. */
 		if (k7_irq_is_line(k7))
 			pci_intx(k7->pdev, 0);
 		k7_vector_take(vector);
