@@ -557,6 +557,15 @@ static int k7_ring_start_locked(struct k7_ring *ring, u32 generation)
 	return 0;
 }
 
+/* Has it lost the bus indeed? Where nothing answers, not even there, nothing has one. */
+static bool k7_bus_is_off(struct k7_device *k7)
+{
+	u16 command;
+
+	pci_read_config_word(k7->pdev, PCI_COMMAND, &command);
+	return PCI_POSSIBLE_ERROR(command) || !(command & PCI_COMMAND_MASTER);
+}
+
 /* Nothing that the card was told of is safe until it says that it has stopped, or has no bus. */
 static void k7_bus_off(struct k7_device *k7)
 {
@@ -604,6 +613,9 @@ int k7_rings_start(struct k7_device *k7, u32 generation)
 	lockdep_assert_held(&k7->control);
 	if (k7->rings[0].up)
 		return 0;
+	/* What was to stop them may not have reached a card that read as all ones. */
+	if (k7->bus_off)
+		k7_rings_stop(k7, -ECANCELED);
 	if (k7->rings_stuck)
 		return -EIO;
 	err = k7_bus_on(k7);
@@ -700,9 +712,10 @@ static bool k7_ring_is_quiet(struct k7_ring *ring)
 {
 	u32 status = k7_ring_read(ring, K7_RING_STATUS);
 
-	if (status == K7_GONE)
-		k7_bus_off(ring->k7);
-	return status == K7_GONE || !(status & K7_RING_ENABLED);
+	if (status != K7_GONE)
+		return !(status & K7_RING_ENABLED);
+	k7_bus_off(ring->k7);
+	return k7_bus_is_off(ring->k7);
 }
 
 static bool k7_rings_wait_quiet(struct k7_device *k7)
