@@ -311,8 +311,9 @@ static int k7_request_look(struct k7_device *k7, struct k7_request *req, struct 
 		return 0;
 	/* What follows is for the workqueue to act on. */
 	k7_card_kick(k7);
+	/* One read tells nothing: the ladder says whether the card is gone. */
 	if (k7_read_status(k7, K7_REG_STATE, &state))
-		return -ENODEV;
+		return -EAGAIN;
 	if (!k7_card_runs(state))
 		return -ECANCELED;
 	k7_request_expire(req);
