@@ -21,10 +21,17 @@ static_assert(sizeof(struct k7_ioc_claim) == 16);
 static_assert(sizeof(struct k7_ioc_submit) == 32);
 static_assert(sizeof(struct k7_ioc_collect) == 40);
 
-/* STATE now, all ones when there is no card to ask. gate is held. */
+/*
+ * STATE now; as it was seen last while a reset hides the registers; all ones when there
+ * is no card to ask. gate is held.
+ */
 static u32 k7_state_now(struct k7_device *k7)
 {
-	return k7_going(k7) ? K7_GONE : k7_read(k7, K7_REG_STATE);
+	if (k7_going(k7))
+		return K7_GONE;
+	if (READ_ONCE(k7->function_reset))
+		return READ_ONCE(k7->card.state);
+	return k7_read(k7, K7_REG_STATE);
 }
 
 /* ---- K7_IOC_INFO ---- */

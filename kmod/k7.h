@@ -3,8 +3,8 @@
  * Private definitions of the k7hsm driver: its structures, who locks what, and
  * what the files offer to each other. docs/driver.md has the picture.
  *
- * Lock order: gate, control, mailbox_lock, then one of the spinlocks, of which
- * only a ring's and then a file's are nested.
+ * Lock order: control, mailbox_lock, then one of the spinlocks, of which only a
+ * ring's and then a file's are nested. gate is held with none of the first two.
  */
 #ifndef K7_H
 #define K7_H
@@ -257,8 +257,10 @@ struct k7_vector {
  * @bus_off:	bus mastering was taken from it, until all rings are seen to be stopped
  * @next_reset:	jiffies before which the ladder starts no further reset
  * @reset_task:	the job's task, so that PCI callbacks of its own reset do nothing
- * @function_reset: a job resets the function: registers must not be read
+ * @function_reset: the function is being reset: registers must not be read. Set under
+ *		@mailbox_lock, and then @gate is had for writing
  * @pci_reset:	state RESETTING belongs to the PCI callbacks
+ * @pci_generation: of the card when it began to
  * @frozen_until: jiffies until which AER has to recover the channel; 0: not frozen
  * @wq:		ordered: one thing happens to the card at a time
  * @card_work:	looks at the card, after an event and once a second
@@ -319,6 +321,7 @@ struct k7_device {
 	struct task_struct *reset_task;
 	bool function_reset;
 	bool pci_reset;
+	u32 pci_generation;
 	unsigned long frozen_until;
 
 	struct workqueue_struct *wq;

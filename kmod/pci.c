@@ -240,6 +240,9 @@ static pci_ers_result_t k7_pci_error_detected(struct pci_dev *pdev, pci_channel_
 {
 	struct k7_device *k7 = pci_get_drvdata(pdev);
 
+	/* Nobody uses it any more: nothing must give it back its bus. */
+	if (k7_going(k7))
+		return PCI_ERS_RESULT_DISCONNECT;
 	switch (channel) {
 	case pci_channel_io_normal:
 		return PCI_ERS_RESULT_CAN_RECOVER;
@@ -257,6 +260,8 @@ static pci_ers_result_t k7_pci_error_detected(struct pci_dev *pdev, pci_channel_
 
 static pci_ers_result_t k7_pci_slot_reset(struct pci_dev *pdev)
 {
+	if (k7_going(pci_get_drvdata(pdev)))
+		return PCI_ERS_RESULT_DISCONNECT;
 	pci_restore_state(pdev);
 	pci_save_state(pdev);
 	return PCI_ERS_RESULT_RECOVERED;
@@ -275,7 +280,7 @@ static const struct pci_error_handlers k7_pci_error_handlers = {
 	.reset_done = k7_pci_reset_done,
 };
 
-/* ---- Suspend: nothing survives it but what the card stores ---- */
+/* ---- Suspend: nothing survives it but what the card stores; k7_reset_end() sees to that ---- */
 
 static int k7_pm_suspend(struct device *dev)
 {

@@ -86,6 +86,39 @@ static int k7_job_try_reset_pci(struct k7_device *k7, int (*reset)(struct pci_de
 	}
 }
 
+/* ---- Hiding the registers ---- */
+
+/* From its return on, no call of a user reads a register. Neither gate nor control is held. */
+static int k7_registers_hide(struct k7_device *k7)
+{
+	int err = k7_mailbox_lock(k7);
+
+	if (err)
+		return err;
+	WRITE_ONCE(k7->function_reset, true);
+	k7_mailbox_unlock(k7);
+	/* See out those who are reading. */
+	down_write(&k7->gate);
+	up_write(&k7->gate);
+	return 0;
+}
+
+static void k7_registers_show(struct k7_device *k7)
+{
+	WRITE_ONCE(k7->function_reset, false);
+	wake_up_all(&k7->wait);
+}
+
+/* What a card that does not answer reads as must never be restored. */
+static void k7_save_pci_state(struct k7_device *k7)
+{
+	u16 vendor;
+
+	pci_read_config_word(k7->pdev, PCI_VENDOR_ID, &vendor);
+	if (vendor == k7->pdev->vendor)
+		pci_save_state(k7->pdev);
+}
+
 /*
  * No lock of ours is held meanwhile: the core takes its own, under which it calls
  * us when there is an error. The state RESETTING keeps everybody else away, and
@@ -96,18 +129,15 @@ static int k7_job_reset_pci(struct k7_job *job, int (*reset)(struct pci_dev *pde
 	struct k7_device *k7 = job->k7;
 	int err;
 
-	err = k7_mailbox_lock(k7);
-	if (err)
-		return err;
-	WRITE_ONCE(k7->function_reset, true);
-	k7_mailbox_unlock(k7);
 	mutex_unlock(&k7->control);
-	err = k7_job_try_reset_pci(k7, reset);
+	err = k7_registers_hide(k7);
+	if (!err) {
+		err = k7_job_try_reset_pci(k7, reset);
+		k7_registers_show(k7);
+	}
 	mutex_lock(&k7->control);
-	WRITE_ONCE(k7->function_reset, false);
-	wake_up_all(&k7->wait);
 	/* The core has used up the saved state; an error may want one at any time. */
-	pci_save_state(k7->pdev);
+	k7_save_pci_state(k7);
 	/* A port that does not report its link makes the core complain after a good reset. */
 	if (err == -ENOTTY)
 		err = k7_job_was_reset(job) ? 0 : -EOPNOTSUPP;
@@ -200,10 +230,11 @@ static int k7_job_escalate(struct k7_job *job)
 static int k7_job_on_card(struct k7_job *job)
 {
 	struct k7_device *k7 = job->k7;
-	bool quiet = k7_rings_stop(k7, -ECANCELED);
-	int err = k7_job_act(job, job->kind);
-	int reset_err;
+	int err, reset_err;
+	bool quiet;
 
+	quiet = k7_rings_stop(k7, -ECANCELED);
+	err = k7_job_act(job, job->kind);
 	if (!quiet)
 		quiet = k7_rings_stop(k7, -ECANCELED);
 	if ((quiet && !(job->escalate && err)) || k7_going(k7) ||
@@ -223,6 +254,9 @@ static void k7_job_report(struct k7_job *job)
 
 	if (!job->error && err)
 		job->error = err;
+	/* It did not answer once, but is there. */
+	if (job->error == -ENODEV && !err)
+		job->error = -EAGAIN;
 	job->card_state = READ_ONCE(k7->card.state);
 	job->generation = READ_ONCE(k7->card.generation);
 	if (err == -ENODEV)
@@ -384,10 +418,47 @@ bool k7_reset_begin(struct k7_device *k7)
 	}
 	mutex_lock(&k7->control);
 	k7->pci_reset = true;
+	k7->pci_generation = k7->card.generation;
 	k7_rings_stop(k7, -ECANCELED);
 	k7_event_mask(k7, 0);
 	mutex_unlock(&k7->control);
+	/* Not done when a signal came, or the card is going: then queries may see all ones. */
+	k7_registers_hide(k7);
 	return true;
+}
+
+/*
+ * Everybody is told of a reset, and relies on it: what was open is closed. A suspend
+ * and some recoveries reset nothing: then the firmware is restarted, as it was.
+ */
+static int k7_reset_complete(struct k7_device *k7)
+{
+	bool maintenance = K7_STATE_GET(k7->card.state) == K7_STATE_MAINTENANCE;
+	struct k7_job job = {
+		.k7 = k7,
+		.mode = maintenance ? K7_MODE_MAINTENANCE : K7_MODE_OPERATIONAL,
+		.timeout_ms = K7_START_TIMEOUT_MS,
+	};
+
+	if (k7->card.generation != k7->pci_generation || !k7_card_runs(k7->card.state))
+		return 0;
+	return k7_job_act(&job, K7_JOB_RESET_FIRMWARE) ? -EIO : 0;
+}
+
+static int k7_reset_end_locked(struct k7_device *k7)
+{
+	int err;
+
+	k7->pci_reset = false;
+	k7->frozen_until = 0;
+	k7_rings_stop(k7, -ECANCELED);
+	k7_save_pci_state(k7);
+	err = k7_card_wait_up(k7, NULL, K7_START_TIMEOUT_MS);
+	if (err)
+		return err;
+	err = k7_reset_complete(k7);
+	/* Whatever became of that: this says whether the card is there. */
+	return k7_card_sync(k7) ?: err;
 }
 
 /**
@@ -402,14 +473,9 @@ void k7_reset_end(struct k7_device *k7)
 
 	if (READ_ONCE(k7->reset_task) == current || !k7->pci_reset)
 		return;
+	k7_registers_show(k7);
 	mutex_lock(&k7->control);
-	k7->pci_reset = false;
-	k7->frozen_until = 0;
-	k7_rings_stop(k7, -ECANCELED);
-	pci_save_state(k7->pdev);
-	err = k7_card_wait_up(k7, NULL, K7_START_TIMEOUT_MS);
-	if (!err)
-		err = k7_card_sync(k7);
+	err = k7_reset_end_locked(k7);
 	if (err)
 		k7_reset_failed(k7, "start of the card after a PCI reset", err);
 	trace_k7_reset(k7, "PCI reset", "pci", err);

@@ -199,6 +199,7 @@ void test_suspend_under_load(Context &context) {
     for (const char *level : {"freezer", "devices", "platform"})
         suspend(context, "freeze", level);
     const Node listener(context.node);
+    const std::uint32_t generation = listener.info().generation;
     Blocked event([&] {
         k7_ioc_event taken;
         return listener.event(taken, 60000, K7_EVENT_RESET) ?: static_cast<int>(taken.events);
@@ -212,6 +213,7 @@ void test_suspend_under_load(Context &context) {
     }
     context.tap.check((event.result() & static_cast<int>(K7_EVENT_RESET)) != 0,
                       "a wait for an event goes on through a suspend, and is told of the reset");
+    context.tap.check(listener.info().generation > generation, "the firmware was started anew: no login survives");
 }
 
 } // namespace k7test
