@@ -281,7 +281,7 @@ static void k7_card_note_gone(struct k7_device *k7)
 int k7_card_sync(struct k7_device *k7)
 {
 	struct k7_card_view view;
-	bool running;
+	bool running, kept;
 	int err = 0;
 
 	lockdep_assert_held(&k7->control);
@@ -290,11 +290,17 @@ int k7_card_sync(struct k7_device *k7)
 	if (k7_card_read(k7, &view))
 		return -ENODEV;
 	running = k7_card_runs(view.state);
-	if (k7->rings[0].active && (!running || view.generation != k7->rings[0].generation))
+	kept = k7->evidence;
+	if (k7->rings[0].active && (!running || view.generation != k7->rings[0].generation)) {
+		k7_coredump_keep(k7);
 		k7_rings_stop(k7, -ECANCELED);
+	}
 	if (running)
 		err = k7_rings_start(k7, view.generation);
 	k7_card_note(k7, &view);
+	/* Unless it is for whoever resets the card. */
+	if (!kept)
+		k7_coredump_forget(k7);
 	return err;
 }
 

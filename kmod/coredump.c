@@ -130,6 +130,14 @@ static void k7_coredump_ask_card(struct seq_buf *text, struct k7_device *k7)
 	kfree_sensitive(call.reply);
 }
 
+static void k7_coredump_rings(struct seq_buf *text, struct k7_device *k7)
+{
+	seq_buf_printf(text, "\n[rings]\n");
+	k7_describe_rings(text, k7);
+	seq_buf_printf(text, "\n[requests]\n");
+	k7_describe_requests(text, k7);
+}
+
 /* ---- The dump ---- */
 
 static void k7_coredump_write(struct seq_buf *text, struct k7_device *k7, const char *cause)
@@ -141,10 +149,37 @@ static void k7_coredump_write(struct seq_buf *text, struct k7_device *k7, const 
 	k7_coredump_ask_card(text, k7);
 	seq_buf_printf(text, "\n[registers]\n");
 	k7_describe_registers(text, k7);
-	seq_buf_printf(text, "\n[rings]\n");
-	k7_describe_rings(text, k7);
-	seq_buf_printf(text, "\n[requests]\n");
-	k7_describe_requests(text, k7);
+	if (k7->evidence)
+		seq_buf_printf(text, "%s", k7->evidence);
+	else
+		k7_coredump_rings(text, k7);
+}
+
+/**
+ * k7_coredump_keep - write down how the rings are, before they are stopped
+ * @k7:		card; control is held
+ *
+ * For a core dump that may follow; until k7_coredump_forget().
+ */
+void k7_coredump_keep(struct k7_device *k7)
+{
+	struct seq_buf text;
+
+	lockdep_assert_held(&k7->control);
+	/* The first look tells most. */
+	if (k7->evidence)
+		return;
+	k7->evidence = vzalloc(K7_COREDUMP_BYTES / 2);
+	if (!k7->evidence)
+		return;
+	seq_buf_init(&text, k7->evidence, K7_COREDUMP_BYTES / 2 - 1);
+	k7_coredump_rings(&text, k7);
+}
+
+void k7_coredump_forget(struct k7_device *k7)
+{
+	vfree(k7->evidence);
+	k7->evidence = NULL;
 }
 
 /**

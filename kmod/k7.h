@@ -253,6 +253,7 @@ struct k7_vector {
  * @wait:	woken by state changes and by events
  * @control:	protects setting up and stopping of rings, and changes of @card
  * @card:	the card as it was last seen; read anywhere with READ_ONCE
+ * @evidence:	the rings before they were stopped, for a core dump; or NULL
  * @rings_stuck: a ring did not stop: its memory is the card's until a reset
  * @bus_off:	bus mastering was taken from it, until all rings are seen to be stopped
  * @next_reset:	jiffies before which the ladder starts no further reset
@@ -315,6 +316,7 @@ struct k7_device {
 
 	struct mutex control;	/* rings' life, card */
 	struct k7_card_view card;
+	char *evidence;
 	bool rings_stuck;
 	bool bus_off;
 	unsigned long next_reset;

@@ -112,6 +112,7 @@ static void k7_stop(struct k7_device *k7)
 		cancel_delayed_work_sync(&k7->card_work);
 		destroy_workqueue(k7->wq);
 	}
+	k7_coredump_forget(k7);
 	k7_release_rings(k7);
 }
 

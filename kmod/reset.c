@@ -233,6 +233,7 @@ static int k7_job_on_card(struct k7_job *job)
 	int err, reset_err;
 	bool quiet;
 
+	k7_coredump_keep(k7);
 	quiet = k7_rings_stop(k7, -ECANCELED);
 	err = k7_job_act(job, job->kind);
 	if (!quiet)
@@ -293,6 +294,7 @@ static void k7_job_work(struct work_struct *work)
 
 	if (job->error)
 		k7_reset_failed(k7, k7_job_types[job->kind].name, job->error);
+	k7_coredump_forget(k7);
 	if (job->restarted)
 		atomic_inc(&k7->counters.resets);
 	/* LIVE first: whoever is woken by the event can use the card. */
@@ -419,6 +421,7 @@ bool k7_reset_begin(struct k7_device *k7)
 	mutex_lock(&k7->control);
 	k7->pci_reset = true;
 	k7->pci_generation = k7->card.generation;
+	k7_coredump_keep(k7);
 	k7_rings_stop(k7, -ECANCELED);
 	k7_event_mask(k7, 0);
 	mutex_unlock(&k7->control);
@@ -481,6 +484,7 @@ void k7_reset_end(struct k7_device *k7)
 	trace_k7_reset(k7, "PCI reset", "pci", err);
 	if (err == -ENODEV)
 		k7_card_gone(k7);
+	k7_coredump_forget(k7);
 	mutex_unlock(&k7->control);
 	atomic_inc(&k7->counters.resets);
 	k7_set_state(k7, K7_DRIVER_LIVE);

@@ -55,8 +55,12 @@ static inline void k7_hwmon_remove(struct k7_device *k7) {}
 
 #if IS_ENABLED(CONFIG_DEV_COREDUMP)
 void k7_coredump(struct k7_device *k7, const char *cause);
+void k7_coredump_keep(struct k7_device *k7);
+void k7_coredump_forget(struct k7_device *k7);
 #else
 static inline void k7_coredump(struct k7_device *k7, const char *cause) {}
+static inline void k7_coredump_keep(struct k7_device *k7) {}
+static inline void k7_coredump_forget(struct k7_device *k7) {}
 #endif
 
 #if IS_ENABLED(CONFIG_FW_UPLOAD)

@@ -119,7 +119,7 @@ wait_for 'a core dump of it' 5 dumps
 cat /sys/class/devcoredump/devcd*/data >$seen/coredump
 for line in '^k7hsm core dump, format 1$' '^cause: new fault of the card$' '^card_state: halted$' '^fm_id: 0xa002$' \
 	'^fm_name: crashy$' '^cause: 2 store access fault$' '^symbol: write_slot$' '^x31: 0x' '^backtrace1: 0x' \
-	'^ring=0 ' '^STATE '; do
+	'^ring=0 .* up=1 ' '^ring=[0-9]* tag=.* opcode=FM_CALL ' '^STATE '; do
 	cp $seen/coredump "$output"
 	says "core dump: $line" "$line"
 done
@@ -138,6 +138,7 @@ cp $seen/coredump-reset "$output"
 says 'core dump: the reset' '^cause: firmware restart failed: -110$'
 says 'core dump: no report' '^none: the boot loader does not answer (-110)$'
 says 'core dump: the state' '^driver_state: resetting$'
+says 'core dump: the rings before it' '^ring=0 .* up=1 '
 set_fault none
 wait_for 'the card can be reset again' 20 k7reset --kind card $card
 
