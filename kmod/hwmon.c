@@ -23,7 +23,7 @@ enum k7_sensor {
  * struct k7_hwmon - the sensors of a card
  * @k7:		card
  * @dev:	hwmon device
- * @lock:	protects what follows; taken outside of gate
+ * @lock:	protects what follows; taken outside of mailbox_lock
  * @read_at:	jiffies when @values came
  * @valid:	there are @values
  * @values:	millidegrees Celsius, millivolts

@@ -203,7 +203,7 @@ int k7_mailbox_query(struct k7_device *k7, struct k7_mailbox_call *call)
 	guard(rwsem_read)(&k7->gate);
 	if (k7_going(k7))
 		return -ENODEV;
-	/* Registers are not there in a reset; else the ladder finds out whether the card is gone. */
+	/* A reset hides the registers; else the ladder finds out whether the card is gone. */
 	if (k7_state(k7) == K7_DRIVER_LIVE)
 		k7_card_kick(k7);
 	return -EAGAIN;
