@@ -18,8 +18,8 @@ namespace k7::card {
 /// Commit @p what in one transaction. @param commit does so with what it is given
 void wipe(SmfsVault &smfs, const Wipe &what, const std::function<void(const StoredWipe &wiped)> &commit);
 
-/// Zeroize if there were too many wrong passwords. A third failure is committed before its password is looked at: if the
-/// power failed there, it counts as wrong. @throws StoreError when that cannot be done: the card has to fail
+/// Zeroize if there were too many wrong passwords. A third failure is committed before its password is looked at: if
+/// the power failed there, it counts as wrong. @throws StoreError when that cannot be done: the card has to fail
 void finish_zeroize(Store &store, SmfsVault &smfs);
 
 class Roles {

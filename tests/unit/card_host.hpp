@@ -262,9 +262,7 @@ class CardHost {
     }
     static void thread_start(void *opaque) { ++self(opaque).threads_; }
     static void thread_stop(void *opaque) { --self(opaque).threads_; }
-    static void log(void *opaque, k7card_log_level level, const char *) {
-        ++self(opaque).logged_.at(level);
-    }
+    static void log(void *opaque, k7card_log_level level, const char *) { ++self(opaque).logged_.at(level); }
 
     std::mutex mutex_;
     struct Free {
