@@ -119,7 +119,7 @@ void test_claim_in_flight(Context &context) {
     Tap &tap = context.tap;
     Node node(context.node), other(context.node);
     const std::vector<k7_submission> batch(3, Node::submission(K7_CMD_NOP));
-    set_fault(context, "slow:1000");
+    set_fault(context, "slow:5000");
     tap.check(other.submit(batch) == 3, "another file has requests in flight");
     tap.result(-EBUSY, node.claim(K7_CLAIM_TAKE), "CLAIM");
     tap.check(node.info().claimed == 0, "nobody has it then");

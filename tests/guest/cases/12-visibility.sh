@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # What one can see of the driver: attributes and their documents, uevents, trace events, debugfs, core dumps; and that
 # none of it shows a payload.
-# options: --timeout 300 --add docs/ABI:/abi
+# options: --add docs/ABI:/abi
 . /guest/lib.sh
 
 class=/sys/class/k7hsm/k7pf0

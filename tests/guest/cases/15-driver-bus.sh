@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The driver and what a bus does to a card: loading on a card that is halted or gone, unloading, remove and rescan,
 # suspend, PCIe errors.
-# options: --timeout 300 --add build/tests/ioctl_test
+# options: --add build/tests/ioctl_test
 . /guest/lib.sh
 
 driver=/sys/bus/pci/drivers/k7hsm

@@ -1,4 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Suspend under load, to each level of pm_test, and to idle until a key wakes the machine.
-# options: --timeout 300 --add build/tests/ioctl_test
+# options: --add build/tests/ioctl_test
 exec ./ioctl_test suspend-under-load

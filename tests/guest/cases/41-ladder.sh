@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The rungs of the ladder, each provoked by a fault of its own, with a driver whose patience is short.
-# options: --timeout 300 --add build/tests/ioctl_test
+# options: --add build/tests/ioctl_test
 . /guest/lib.sh
 
 check 'load the slow FM' load_and_restart slow

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Native PCIe hot plug (pciehp), which servers have; QEMU's machines use that of ACPI unless they are told not to. The
 # card is in use whenever it goes.
-# options: --timeout 300 --store @scratch/card.db --add build/tests/ioctl_test
+# options: --store @scratch/card.db --add build/tests/ioctl_test
 # vm: --qemu-arg "-global ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off"
 . /guest/lib.sh
 

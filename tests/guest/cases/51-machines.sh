@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The driver in machines of several kinds: processors, interrupts, IOMMU, bounce buffers, many cards. In each the card
 # answers requests from every processor, plays its events, is reset in all ways, and is taken away and put back.
-# options: --timeout 200 --add build/tests/ioctl_test
+# options: --add build/tests/ioctl_test
 # vm stock: --smp 1
 # vm stock: --smp 4 --card-opt vectors=3
 # vm stock: --smp 2 --card-opt vectors=1

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Another kernel takes over: over a card that still runs, and by kexec while the card is busy.
-# options: --timeout 120 --memory 1G --add build/tests/ioctl_test --add @vmlinuz:/boot/vmlinuz
+# options: --timeout 400 --memory 1G --add build/tests/ioctl_test --add @vmlinuz:/boot/vmlinuz
 # kernels: debian-6.1 debian-6.12
 . /guest/lib.sh
 

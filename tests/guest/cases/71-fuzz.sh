@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Random programs of system calls for a minute, guided by KCOV on the debug kernel; half as nobody. The seed of a run
 # and the name of each program are in its output: `k7fuzz --replay NAME`.
-# options: --timeout 300 --add build/tests/k7fuzz
+# options: --add build/tests/k7fuzz
 # kernels: debug kcsan
 . /guest/lib.sh
 

@@ -2,7 +2,7 @@
 # takes: 480
 # The same things a hundred times, on kernels that are not slow: loading and unloading, binding and unbinding, resets while an unprivileged user
 # keeps the card busy.
-# options: --timeout 600 --add build/tests/k7fuzz
+# options: --timeout 900 --add build/tests/k7fuzz
 . /guest/lib.sh
 
 driver=/sys/bus/pci/drivers/k7hsm
