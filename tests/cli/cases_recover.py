@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The card that an FM halts, and the way back; questions before things are lost; cards that are killed."""
 
-import random
+import collections
 import signal
 import subprocess
 import time
 
-from harness import BIN, ESN, Skip, environment, run, run_on_terminal, test
+from harness import BIN, ESN, environment, run, run_on_terminal, test
 
 
 def store_secret(card):
@@ -124,51 +124,85 @@ def recovery_can_be_repeated(card):
         run("fmrecover", "--smfs", "--yes", card.selector).expect(0, "verified")
 
 
-def killed(card, arguments, delay):
-    """Start a tool, kill it after a while: with it the card goes, as in a power cut."""
-    process = subprocess.Popen([str(BIN / arguments[0])] + [str(argument) for argument in arguments[1:]],
-                               env=environment(card.home), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                               stderr=subprocess.DEVNULL, start_new_session=True)
-    time.sleep(delay)
-    process.send_signal(signal.SIGKILL)
-    return process.wait()
+class Cuts:
+    """Runs of a tool that are killed, and with each its card, as in a power cut. One whole run is timed. The first kills
+    are spread over that time; then each comes earlier than the last one if that found the work done, later if not, so
+    that they gather where old turns into new, however busy the machine is."""
+
+    SPREAD = 10
+    LEAST = 25
+    MOST = 100
+
+    def __init__(self, card, arguments):
+        self.command = [str(BIN / arguments[0])] + [str(argument) for argument in arguments[1:]]
+        self.environment = environment(card.home)
+        self.found = collections.Counter()  # what kills have found: "old" or "new"
+        started = time.monotonic()
+        assert self._started().wait() == 0
+        self.whole = time.monotonic() - started
+        self.delay = self.whole
+
+    def _started(self):
+        return subprocess.Popen(self.command, env=self.environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                stderr=subprocess.DEVNULL, start_new_session=True)
+
+    def rounds(self):
+        """Each is a run that was killed or came to its end. found_now() is to be called in it."""
+        for number in range(self.MOST):
+            if number >= self.LEAST and self.found["old"] and self.found["new"]:
+                return
+            spread = number < self.SPREAD
+            process = self._started()
+            time.sleep(self.whole * (number + 0.5) / self.SPREAD if spread else self.delay)
+            process.kill()
+            self._was_killed = process.wait() == -signal.SIGKILL
+            self._searches = not spread
+            yield number
+        assert self.found["old"] and self.found["new"], f"kills have found {dict(self.found)} in {self.whole} s"
+
+    def found_now(self, state):
+        if self._was_killed:
+            self.found[state] += 1
+        if self._searches:
+            self.delay *= 0.96 if state == "new" else 1.04
 
 
 @test
 def killed_while_loading_old_or_new(card):
-    card.load_fm("crashy")
-    old = card.content()[1][0]["fingerprint"]
+    card.load_fm("crashy-fixed")  # the certificate is there from now on: runs differ in nothing else
     image = card.image("crashy-fixed")
-    cut = 0
-    for round_number in range(25):
-        code = killed(card, ("ctfm", "--card", card.selector, "load", "-f", image, "-c", card.signer.certificate),
-                      random.Random(round_number).uniform(0.001, 0.06))
-        cut += code == -signal.SIGKILL
+    cuts = Cuts(card, ("ctfm", "--card", card.selector, "load", "-f", image, "-c", card.signer.certificate))
+    new = card.content()[1][0]["fingerprint"]
+
+    def back_to_old():
+        card.ctfm("load", "-f", card.image("crashy"), "-l", "signer", "--allow-downgrade").expect(0)
+        return card.content()[1][0]["fingerprint"]
+
+    old = back_to_old()
+    logins = 0
+    for _ in cuts.rounds():
+        logins += card.hsm("show", "--json").expect(0).json()["status"]["login_attempts"] < 3
         card.ctfm("activate").expect(0)  # a login that was cut short counts as wrong until one succeeds
         fms = card.content()[1]
-        assert fms is not None and len(fms) == 1, fms
-        if fms[0]["fingerprint"] != old:
+        assert fms is not None and len(fms) == 1 and fms[0]["fingerprint"] in (old, new), fms
+        cuts.found_now("new" if fms[0]["fingerprint"] == new else "old")
+        if fms[0]["fingerprint"] == new:
             card.fmcall("a002", "add 2 3").expect(0, "5\n")
-            card.ctfm("load", "-f", card.image("crashy"), "-l", "signer", "--allow-downgrade").expect(0)
-            old = card.content()[1][0]["fingerprint"]
-    if cut == 0:
-        raise Skip("this machine is too fast to be interrupted")
+            back_to_old()
+    assert logins > 0, "no login was cut short"
 
 
 @test
 def killed_while_erasing_old_or_new(card):
     store_secret(card)
-    cut = 0
-    for round_number in range(25):
-        code = killed(card, ("fmrecover", "--smfs", "--yes", card.selector),
-                      random.Random(round_number).uniform(0.001, 0.05))
-        cut += code == -signal.SIGKILL
+    cuts = Cuts(card, ("fmrecover", "--smfs", "--yes", card.selector))
+    card.fmcall("a001", "--in", "-", stdin=b"put pin swordfish4711").expect(0)
+    for _ in cuts.rounds():
         state = card.content()[0]
         assert state["fm_count"] == 1, "the FM must stay"
+        cuts.found_now("new" if state["smfs_files"] == 0 else "old")
         if state["smfs_files"] == 0:
             assert secret_of(card) != "swordfish4711"
             card.fmcall("a001", "--in", "-", stdin=b"put pin swordfish4711").expect(0)
         else:
             assert secret_of(card) == "swordfish4711", "files without their key are half an erase"
-    if cut == 0:
-        raise Skip("this machine is too fast to be interrupted")
