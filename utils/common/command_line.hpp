@@ -75,7 +75,7 @@ class CommandLine {
     // ---- Options that several tools have ----
     /// --card CARD, with the text that all tools share.
     void add_card_option(std::string &card);
-    /// The mandatory argument CARD of tools that erase or reset.
+    /// The mandatory argument CARD of tools that erase.
     void add_card_argument(std::string &card);
     /// --yes and its synonyms --force and -f.
     void add_yes_option(bool &yes);
