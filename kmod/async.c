@@ -29,7 +29,10 @@ void k7_file_init(struct k7_file *kf, struct k7_device *k7, u32 channel)
 
 static void k7_file_release(struct kref *ref)
 {
-	kfree(container_of(ref, struct k7_file, ref));
+	struct k7_file *kf = container_of(ref, struct k7_file, ref);
+
+	k7_channel_end(kf->k7, kf->channel, kf->known);
+	kfree(kf);
 }
 
 /* From any context: the last one may be an answer to a file that is closed. */

@@ -295,6 +295,9 @@ int k7_card_sync(struct k7_device *k7)
 		k7_coredump_keep(k7);
 		k7_rings_stop(k7, -ECANCELED);
 	}
+	/* What is sent from now on comes to other firmware. */
+	if (view.generation != k7->rings[0].generation)
+		k7_channels_forget(k7);
 	if (running)
 		err = k7_rings_start(k7, view.generation);
 	k7_card_note(k7, &view);

@@ -15,19 +15,26 @@ static atomic_t k7_devices;	/* that are not released yet */
 
 /* ---- Channels ---- */
 
-/* Return: 0, -EHOSTDOWN, or -ENOMEM: try again later. */
-static int k7_channel_send_close(struct k7_device *k7, u32 channel)
+static struct k7_request *k7_channel_close_request(u32 channel)
 {
 	struct k7_request *req = k7_request_alloc(K7_CMD_CHANNEL_CLOSE, 0, 0, GFP_KERNEL);
+
+	if (!req)
+		return NULL;
+	req->channel = channel;
+	req->async = true;
+	/* The ladder shall not abort it: then the card would still know the channel. */
+	req->aborted = true;
+	req->patience = msecs_to_jiffies(k7_request_timeout(0));
+	return req;
+}
+
+/* Return: 0, or -EHOSTDOWN. */
+static int k7_channel_send_close(struct k7_device *k7, struct k7_request *req)
+{
 	LIST_HEAD(reqs);
 	int err;
 
-	if (!req)
-		return -ENOMEM;
-	req->channel = channel;
-	req->closes = channel;
-	req->async = true;
-	req->patience = msecs_to_jiffies(k7_request_timeout(0));
 	list_add(&req->node, &reqs);
 	err = k7_ring_submit(k7_ring_of_this_cpu(k7), &reqs, true);
 	k7_request_put(req);
@@ -35,26 +42,60 @@ static int k7_channel_send_close(struct k7_device *k7, u32 channel)
 }
 
 /**
- * k7_channels_flush - tell the card of the channels whose files are closed
+ * k7_channels_flush - tell the card of the channels that have ended
  * @k7:		card; gate or control is held
  *
- * A channel number is free again when the card has answered, or when the
- * firmware that knew the channel is dead. Never waits.
+ * A channel number is free again when the card has confirmed that, or when it has
+ * other firmware than the one that knew the channel. Never waits.
  */
 void k7_channels_flush(struct k7_device *k7)
 {
+	struct k7_request *req;
 	unsigned int channel;
-	int err;
 
 	for_each_set_bit(channel, k7->closing, K7_CHANNEL_MAX + 1) {
-		if (!test_and_clear_bit(channel, k7->closing))
-			continue;
-		err = k7_channel_send_close(k7, channel);
-		if (err == -ENOMEM) {
-			set_bit(channel, k7->closing);
+		req = k7_channel_close_request(channel);
+		if (!req)
 			return;
+		if (!test_and_clear_bit(channel, k7->closing)) {
+			k7_request_put(req);
+			continue;
 		}
-		if (err)
+		req->closes = channel;
+		if (!k7_channel_send_close(k7, req))
+			continue;
+		set_bit(channel, k7->closing);
+		return;
+	}
+}
+
+/**
+ * k7_channel_confirm - a CHANNEL_CLOSE has ended
+ * @k7:		card
+ * @req:	the request that has freed the number, if it is as the card says
+ *
+ * Whatever else came of it, the firmware may still know the channel: it is told
+ * again. From any context.
+ */
+void k7_channel_confirm(struct k7_device *k7, const struct k7_request *req)
+{
+	if (!req->error && req->status == K7_ST_OK)
+		ida_free(&k7->channels, req->closes);
+	else
+		set_bit(req->closes, k7->closing);
+}
+
+/**
+ * k7_channels_forget - the firmware that knew the channels is dead
+ * @k7:		card whose rings do not run in its present generation yet; control is held
+ */
+void k7_channels_forget(struct k7_device *k7)
+{
+	unsigned int channel;
+
+	lockdep_assert_held(&k7->control);
+	for_each_set_bit(channel, k7->closing, K7_CHANNEL_MAX + 1) {
+		if (test_and_clear_bit(channel, k7->closing))
 			ida_free(&k7->channels, channel);
 	}
 }
@@ -67,12 +108,54 @@ int k7_channel_alloc(struct k7_device *k7)
 	return channel == -ENOSPC ? -EBUSY : channel;
 }
 
-/* The end of a channel; never waits for the card. */
-void k7_channel_release(struct k7_device *k7, u32 channel)
+/**
+ * k7_channel_end - the file of a channel is closed, and none of its requests is left
+ * @k7:		card
+ * @channel:	number
+ * @known:	the card was told of it
+ *
+ * From any context, also with a ring's lock held: the next look tells the card.
+ */
+void k7_channel_end(struct k7_device *k7, u32 channel, bool known)
 {
+	if (!known) {
+		ida_free(&k7->channels, channel);
+		return;
+	}
 	set_bit(channel, k7->closing);
-	/* Otherwise a reset will see to it, or there is no card any more. */
+	WRITE_ONCE(k7->kicked, true);
+}
+
+/*
+ * The card has requests of a file that is closed. Have it end what it need not
+ * begin, and what the channel has. One more CHANNEL_CLOSE follows when all have
+ * ended: this one may overtake some. It is the file's, so it is not the last one.
+ */
+static void k7_channel_abort(struct k7_file *kf)
+{
+	struct k7_request *req = k7_channel_close_request(kf->channel);
+
+	if (!req)
+		return;
+	kref_get(&kf->ref);
+	req->file = kf;
+	k7_channel_send_close(kf->k7, req);
+}
+
+/**
+ * k7_channel_release - the end of a file; never waits for the card
+ * @kf:		file of which no call is running; may be gone afterwards
+ */
+void k7_channel_release(struct k7_file *kf)
+{
+	struct k7_device *k7 = kf->k7;
+
+	k7_file_close(kf);
+	/* When the card is not there, a reset will see to it, or the next look. */
 	guard(rwsem_read)(&k7->gate);
+	if (READ_ONCE(kf->known) && kref_read(&kf->ref) > 1 && !k7_check_live(k7))
+		k7_channel_abort(kf);
+	k7_file_put(kf);
 	if (!k7_check_live(k7))
 		k7_channels_flush(k7);
 }
@@ -122,10 +205,7 @@ static int k7_release(struct inode *inode, struct file *file)
 	scoped_guard(spinlock_irq, &k7->files_lock)
 		list_del(&kf->node);
 	k7_claim_drop(kf);
-	/* First: a request that is sent after the channel was closed would be the next one's. */
-	k7_file_close(kf);
-	k7_channel_release(k7, kf->channel);
-	k7_file_put(kf);
+	k7_channel_release(kf);
 	put_device(&k7->dev);
 	return 0;
 }

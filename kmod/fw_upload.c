@@ -175,9 +175,7 @@ static int k7_fw_open(struct k7_fw_upload *fw)
 /* With its channel the card forgets a load that was not committed. */
 static void k7_fw_close(struct k7_fw_upload *fw)
 {
-	k7_file_close(fw->file);
-	k7_channel_release(fw->k7, fw->file->channel);
-	k7_file_put(fw->file);
+	k7_channel_release(fw->file);
 	fw->file = NULL;
 }
 

@@ -93,7 +93,7 @@ struct k7_counters {
  * @done:	completed when it is finished, if somebody sleeps for it
  * @opcode:	K7_CMD_*
  * @channel:	channel it belongs to
- * @closes:	channel whose number is free again after this request, or 0
+ * @closes:	channel whose number is free again when the card answers OK, or 0
  * @arg:	arguments of the command
  * @in:		request payload: behind this struct when it is small, else whole pages
  * @out:	room for the reply payload, likewise
@@ -118,7 +118,7 @@ struct k7_counters {
  * @timer:	runs for @timeout
  * @patience:	jiffies that the card may have it before it is taken to be stuck
  * @deadline:	when that is over
- * @aborted:	the ladder has sent an abort for it, or it is one
+ * @aborted:	the ladder has sent an abort for it, or shall not
  * @sent:	jiffies when it was submitted
  * @sent_ns:	the same by local_clock(), which is quick to read everywhere
  * @finished:	the fields below are final; they and this are written under the
@@ -278,7 +278,7 @@ struct k7_vector {
  * @vectors:	@vector_count interrupts
  * @vector_count: set in probe
  * @channels:	channel numbers in use
- * @closing:	channels whose file is closed and that the card was not told of yet
+ * @closing:	channels that have ended, and that the card may still know
  * @files_lock:	protects @files and the pending events in them
  * @files:	open files
  * @counters:	shown in sysfs
@@ -364,7 +364,8 @@ struct k7_device {
  * struct k7_file - an open file: a channel of the card
  * @ref:	one for the open file, one for each request sent on it
  * @k7:		card
- * @channel:	its number
+ * @channel:	its number; in use until the last reference has gone and the card forgot it
+ * @known:	the card was told of the channel by a request
  * @node:	in k7_device.files
  * @pending:	K7_EVENT_* not taken yet
  * @lock:	protects what follows; taken in interrupts, inside a ring's lock
@@ -380,6 +381,7 @@ struct k7_file {
 	struct kref ref;
 	struct k7_device *k7;
 	u32 channel;
+	bool known;
 	struct list_head node;
 	u32 pending;
 
@@ -471,8 +473,11 @@ int k7_device_add(struct k7_device *k7);
 void k7_device_del(struct k7_device *k7);
 void k7_devices_wait(void);
 int k7_channel_alloc(struct k7_device *k7);
-void k7_channel_release(struct k7_device *k7, u32 channel);
+void k7_channel_end(struct k7_device *k7, u32 channel, bool known);
+void k7_channel_confirm(struct k7_device *k7, const struct k7_request *req);
+void k7_channel_release(struct k7_file *kf);
 void k7_channels_flush(struct k7_device *k7);
+void k7_channels_forget(struct k7_device *k7);
 void k7_files_wake(struct k7_device *k7);
 
 /* state.c */

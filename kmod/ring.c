@@ -165,6 +165,8 @@ static int k7_ring_place(struct k7_ring *ring, struct k7_request *req)
 	req->sent = jiffies;
 	req->deadline = req->sent + req->patience;
 	req->sent_ns = local_clock();
+	if (req->file)
+		WRITE_ONCE(req->file->known, true);
 	ring->slots[slot] = req;
 	WRITE_ONCE(ring->in_flight, ring->in_flight + 1);
 	k7_ring_fill(ring, req);
@@ -190,7 +192,7 @@ static void k7_ring_release(struct k7_ring *ring, struct k7_request *req, int er
 	k7_request_finish(req, error);
 	trace_k7_request_done(ring, req);
 	if (req->closes)
-		ida_free(&ring->k7->channels, req->closes);
+		k7_channel_confirm(ring->k7, req);
 	k7_request_put(req);
 }
 

@@ -50,6 +50,7 @@ constexpr Group kGroups[] = {
     {"link-down", k7test::test_link_down, true},
     {"removal", k7test::test_removal, true, true},
     {"ladder", k7test::test_ladder, true, true},
+    {"closing", k7test::test_closing, true, true},
     {"resets-under-load", k7test::test_resets_under_load, false, true},
     {"stray-bus-reset", k7test::test_stray_bus_reset, false, true},
     {"errors-under-load", k7test::test_errors_under_load, true, true},
