@@ -85,9 +85,10 @@ void k7_describe_rings(struct seq_buf *text, struct k7_device *k7)
 		seq_buf_printf(text, "ring=%u vector=%u entries=%u up=%d active=%d generation=%u ",
 			       ring->index, ring->vector, ring->entries, ring->up, ring->active,
 			       ring->generation);
-		seq_buf_printf(text, "sq_tail=%u cq_head=%u phase=%u in_flight=%u submitted=%u\n",
+		seq_buf_printf(text, "sq_tail=%u cq_head=%u phase=%u in_flight=%u submitted=%u ",
 			       ring->sq_tail, ring->cq_head, ring->phase, ring->in_flight,
 			       ring->sequence);
+		seq_buf_printf(text, "latency_ns=%u\n", ring->latency_ns);
 		spin_unlock_irq(&ring->lock);
 	}
 }

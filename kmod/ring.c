@@ -171,7 +171,7 @@ static int k7_ring_place(struct k7_ring *ring, struct k7_request *req)
 	WRITE_ONCE(ring->in_flight, ring->in_flight + 1);
 	k7_ring_fill(ring, req);
 	ring->sq_tail = (ring->sq_tail + 1) & (ring->entries - 1);
-	k7_trace_submit(ring, req);
+	trace_k7_request_submit(ring, req);
 	return 0;
 }
 

@@ -10,6 +10,7 @@
 #if !defined(K7_TRACE_H) || defined(TRACE_HEADER_MULTI_READ)
 #define K7_TRACE_H
 
+#include <linux/sched/clock.h>
 #include <linux/tracepoint.h>
 
 #include "compat.h"
@@ -65,10 +66,7 @@ TRACE_EVENT(k7_request_submit,
 		  __entry->channel, __entry->in_len, __entry->out_len)
 );
 
-/*
- * The card has answered, or will never. latency_ns is 0 when nobody looked at
- * this event while the request was sent.
- */
+/* The card has answered, or will never. latency_ns is 0 for one that it was not given. */
 TRACE_EVENT(k7_request_done,
 	TP_PROTO(const struct k7_ring *ring, const struct k7_request *req),
 	TP_ARGS(ring, req),
@@ -92,7 +90,7 @@ TRACE_EVENT(k7_request_done,
 		__entry->reply_len = req->error ? 0 : req->reply_len;
 		__entry->status = req->error ? K7_TRACE_UNANSWERED : req->status;
 		__entry->error = req->error;
-		__entry->latency_ns = req->sent_ns ? ktime_get_ns() - req->sent_ns : 0;
+		__entry->latency_ns = req->sent_ns ? local_clock() - req->sent_ns : 0;
 	),
 	TP_printk("k7pf%d ring=%u tag=%#x opcode=%s channel=%u reply_len=%u status=%s error=%d latency_ns=%llu",
 		  __entry->card, __entry->ring, __entry->tag, k7_show_opcode(__entry->opcode),
@@ -219,16 +217,6 @@ TRACE_EVENT(k7_ladder,
 	),
 	TP_printk("k7pf%d rung=%s", __entry->card, __get_str(rung))
 );
-
-#ifndef K7_TRACE_HELPERS
-#define K7_TRACE_HELPERS
-/* Call it before the doorbell. Reading the clock costs: only for those who look. */
-static inline void k7_trace_submit(const struct k7_ring *ring, struct k7_request *req)
-{
-	req->sent_ns = trace_k7_request_done_enabled() ? ktime_get_ns() : 0;
-	trace_k7_request_submit(ring, req);
-}
-#endif
 
 #endif /* K7_TRACE_H */
 

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// What a channel leaves behind: nothing, whatever the card is busy with when its file is closed.
+// What a channel leaves behind: nothing, whatever the card is busy with when its file is closed. And what requests of
+// all channels share: the memory for payloads, the estimate of how long to poll.
 #include <sched.h>
 #include <string>
+#include <sys/mount.h>
 #include <vector>
 
 #include "tests/kmod/disturb.hpp"
@@ -108,11 +110,40 @@ void overtaken(Context &context) {
     expect_no_heritage(context, channel, "a file closed on ring 0");
 }
 
+/// The estimate by which waiters poll, of ring 0. 0: unknown.
+unsigned long poll_estimate(const Context &context) {
+    const std::string card = context.sysfs.substr(context.sysfs.rfind('/') + 1);
+    const std::string line = first_line("/sys/kernel/debug/k7hsm/" + card + "/rings"), name = " latency_ns=";
+    const std::size_t at = line.find(name);
+    return at == std::string::npos ? 0 : std::strtoul(line.c_str() + at + name.size(), nullptr, 10);
+}
+
 } // namespace
 
 void test_closing(Context &context) {
     overdue(context);
     overtaken(context);
+}
+
+/// NOPs take some microseconds, and waiters know: an estimate that stays at its limit would have them never poll.
+void test_polling(Context &context) {
+    constexpr unsigned long kLimit = 150000; // ns; the estimate ends at 200000
+    const Node node(context.node);
+    (void)::mount("debugfs", "/sys/kernel/debug", "debugfs", 0, nullptr);
+    if (!std::filesystem::exists("/sys/kernel/debug/k7hsm")) {
+        context.tap.skip("how long waiters poll", "no debugfs");
+        return;
+    }
+    (void)run_on(0);
+    unsigned long estimate = 0;
+    const bool short_enough = eventually(5, [&] {
+        for (int i = 0; i < 100; i++)
+            (void)node.nop();
+        estimate = poll_estimate(context);
+        return estimate != 0 && estimate < kLimit;
+    });
+    run_anywhere();
+    context.tap.check(short_enough, "waiters poll for what short requests take: " + std::to_string(estimate) + " ns");
 }
 
 } // namespace k7test

@@ -36,8 +36,9 @@ void test_uring_disturbed(Context &context);
 void test_bulk(Context &context);
 void test_bulk_disturbed(Context &context);
 
-// channels_test.cpp: what channels leave behind; closing wants a driver of little patience
+// channels_test.cpp: what channels leave behind and share; closing wants a driver of little patience
 void test_closing(Context &context);
+void test_polling(Context &context);
 
 // disturbance_test.cpp: what happens to the card meanwhile
 void test_reset(Context &context);

@@ -26,6 +26,7 @@ constexpr Group kGroups[] = {
     {"permissions", k7test::test_permissions, false},
     {"events", k7test::test_events, false},
     {"channels", k7test::test_channels, false},
+    {"polling", k7test::test_polling, false},
     {"commands", k7test::test_commands, false},
     {"claim", k7test::test_claim, true},
     {"async-arguments", k7test::test_async_arguments, false},
