@@ -225,6 +225,16 @@ struct k7_vector {
 	unsigned long resume;	/* ... after these jiffies */
 };
 
+/* The oldest request at the ladder's last look. */
+struct k7_watch {
+	unsigned int ring;
+	u64 sent_ns;
+	unsigned long since;	/* jiffies: nothing tells that the card has gone on since then */
+	u32 own;		/* requests of its ring that had ended when it became the oldest */
+	u32 others;		/* those of other rings that had ended by the last look; wraps */
+	u32 overtaken;		/* of these, how many have ended since it is the oldest */
+};
+
 /**
  * struct k7_device - a card; lives until the last open file of it is closed
  * @dev:	class device, owner of the memory
@@ -256,6 +266,7 @@ struct k7_vector {
  * @evidence:	the rings before they were stopped, for a core dump; or NULL
  * @rings_stuck: a ring did not stop: its memory is the card's until a reset
  * @bus_off:	bus mastering was taken from it, until all rings are seen to be stopped
+ * @watch:	the ladder's
  * @next_reset:	jiffies before which the ladder starts no further reset
  * @reset_task:	the job's task, so that PCI callbacks of its own reset do nothing
  * @function_reset: the function is being reset: registers must not be read. Set under
@@ -319,6 +330,7 @@ struct k7_device {
 	char *evidence;
 	bool rings_stuck;
 	bool bus_off;
+	struct k7_watch watch;
 	unsigned long next_reset;
 	struct task_struct *reset_task;
 	bool function_reset;

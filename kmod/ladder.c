@@ -15,6 +15,8 @@
 #define K7_ABORT_GRACE		HZ
 /* Aborts that a ring has in flight at most: a card that ignores them is not flooded. */
 #define K7_ABORTS_MAX		4
+/* Requests that can end before the oldest without telling that it is lost, generously. */
+#define K7_OVERTAKEN_MAX	(2 * K7_RING_MAX)
 /* Between two resets that nobody asked for. */
 #define K7_RESET_PAUSE		(5 * HZ)
 /* How long a waiter looks on while the PCI core recovers the channel. */
@@ -108,8 +110,16 @@ static bool k7_rung_halted(struct k7_device *k7)
 
 /* ---- Rung: a lost interrupt ---- */
 
-/* When the request was sent that the card has had longest, and its deadline. */
-static bool k7_ring_oldest(struct k7_ring *ring, unsigned long *sent, unsigned long *deadline)
+/* A request that the card has had longest, of those in one ring or in all. */
+struct k7_oldest {
+	unsigned int ring;
+	unsigned long sent;
+	u64 sent_ns;
+	unsigned long patience;
+};
+
+/* Return: false when the card has none. */
+static bool k7_ring_oldest(struct k7_ring *ring, struct k7_oldest *oldest)
 {
 	unsigned int slot;
 	bool found = false;
@@ -120,10 +130,12 @@ static bool k7_ring_oldest(struct k7_ring *ring, unsigned long *sent, unsigned l
 	for (slot = 0; slot < ring->entries; slot++) {
 		struct k7_request *req = ring->slots[slot];
 
-		if (!req || (found && !time_before(req->sent, *sent)))
+		if (!req || (found && req->sent_ns >= oldest->sent_ns))
 			continue;
-		*sent = req->sent;
-		*deadline = req->deadline;
+		*oldest = (struct k7_oldest) {
+			.ring = ring->index, .sent = req->sent,
+			.sent_ns = req->sent_ns, .patience = req->patience,
+		};
 		found = true;
 	}
 	spin_unlock_irq(&ring->lock);
@@ -149,14 +161,14 @@ static bool k7_ring_poll_once(struct k7_ring *ring)
 /* Interrupts take microseconds: what lies here for long has lost its interrupt. */
 static bool k7_rung_poll(struct k7_device *k7)
 {
-	unsigned long sent, deadline;
+	struct k7_oldest oldest;
 	unsigned int i;
 
 	for (i = 0; i < k7->ring_count; i++) {
 		struct k7_ring *ring = &k7->rings[i];
 
-		if (k7_ring_oldest(ring, &sent, &deadline) &&
-		    time_after(jiffies, sent + K7_HEALTH_PERIOD / 2))
+		if (k7_ring_oldest(ring, &oldest) &&
+		    time_after(jiffies, oldest.sent + K7_HEALTH_PERIOD / 2))
 			k7_ring_poll_once(ring);
 	}
 	return false;
@@ -209,7 +221,7 @@ static void k7_ring_abort(struct k7_ring *ring, u32 tag)
 		return;
 	req->arg[0] = tag;
 	req->aborted = true;
-	req->patience = K7_ABORT_GRACE;
+	req->patience = msecs_to_jiffies(k7_request_timeout(0));
 	list_add(&req->node, &reqs);
 	if (!k7_ring_submit(ring, &reqs, false)) {
 		atomic_inc(&ring->k7->counters.aborted);
@@ -236,25 +248,85 @@ static bool k7_rung_abort(struct k7_device *k7)
 /* ---- Rung: reset ---- */
 
 /*
- * Is the oldest request past its deadline, and the abort without effect? That of a
- * younger one tells nothing: the card may be busy with one that was given more time.
+ * Find the oldest request of all. The card may be busy with the oldest of any ring,
+ * of which @patience is the longest. Return: false when it has none.
  */
-static bool k7_rings_stuck_on_request(struct k7_device *k7)
+static bool k7_rings_oldest(struct k7_device *k7, struct k7_oldest *oldest,
+			    unsigned long *patience)
 {
-	unsigned long sent, deadline, oldest_sent = 0, oldest_deadline = 0;
+	struct k7_oldest of_ring;
 	bool found = false;
 	unsigned int i;
 
+	*patience = 0;
 	for (i = 0; i < k7->ring_count; i++) {
-		if (!k7_ring_oldest(&k7->rings[i], &sent, &deadline))
+		if (!k7_ring_oldest(&k7->rings[i], &of_ring))
 			continue;
-		if (found && !time_before(sent, oldest_sent))
-			continue;
-		oldest_sent = sent;
-		oldest_deadline = deadline;
+		*patience = max(*patience, of_ring.patience);
+		if (!found || of_ring.sent_ns < oldest->sent_ns)
+			*oldest = of_ring;
 		found = true;
 	}
-	return found && time_after_eq(jiffies, oldest_deadline + K7_ABORT_GRACE);
+	return found;
+}
+
+/* Requests of a ring that the card is done with; wraps. */
+static u32 k7_ring_ended(const struct k7_ring *ring)
+{
+	return READ_ONCE(ring->sequence) - READ_ONCE(ring->in_flight);
+}
+
+static u32 k7_rings_ended(const struct k7_device *k7)
+{
+	unsigned int i;
+	u32 ended = 0;
+
+	for (i = 0; i < k7->ring_count; i++)
+		ended += k7_ring_ended(&k7->rings[i]);
+	return ended;
+}
+
+/* What has happened to the oldest request since the last look. */
+static void k7_watch_oldest(struct k7_device *k7, const struct k7_oldest *oldest)
+{
+	u32 own = k7_ring_ended(&k7->rings[oldest->ring]);
+	u32 others = k7_rings_ended(k7) - own;
+	struct k7_watch *watch = &k7->watch;
+	u32 more = others - watch->others;
+
+	if (watch->ring != oldest->ring || watch->sent_ns != oldest->sent_ns) {
+		*watch = (struct k7_watch) {
+			.ring = oldest->ring, .sent_ns = oldest->sent_ns,
+			.since = jiffies, .own = own, .others = others,
+		};
+		return;
+	}
+	if (more && watch->overtaken < K7_OVERTAKEN_MAX)
+		watch->since = jiffies;
+	watch->others = others;
+	watch->overtaken += min_t(u32, more, K7_OVERTAKEN_MAX - watch->overtaken);
+	if (own != watch->own)
+		watch->overtaken = K7_OVERTAKEN_MAX;
+}
+
+/*
+ * A card that ends requests is busy, not stuck, however long its queues are. So the
+ * patience of the oldest request begins when it becomes the oldest, and again when
+ * requests of other rings end before it. But the card takes its rings in turn, and
+ * each in order: one that was overtaken on its own ring, or more often than that
+ * explains, has its turn or is lost.
+ */
+static bool k7_rings_stuck_on_request(struct k7_device *k7)
+{
+	struct k7_oldest oldest;
+	unsigned long patience;
+
+	if (!k7_rings_oldest(k7, &oldest, &patience))
+		return false;
+	k7_watch_oldest(k7, &oldest);
+	if (k7->watch.overtaken == K7_OVERTAKEN_MAX)
+		patience = oldest.patience;
+	return time_after_eq(jiffies, k7->watch.since + patience + K7_ABORT_GRACE);
 }
 
 static bool k7_rung_reset(struct k7_device *k7)

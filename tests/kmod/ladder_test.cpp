@@ -94,6 +94,26 @@ void aborted(Context &context) {
     context.tap.result(0, waiter.nop(), "the file still works");
 }
 
+/// More work than the driver's patience, in a queue that moves: the card is busy, not stuck.
+void busy(Context &context) {
+    const Node node(context.node);
+    const std::uint32_t generation = node.info().generation;
+    const int resets = counter(context, "timeout_resets");
+    std::vector<k7_submission> batch(30, Node::submission(K7_CMD_NOP));
+    std::vector<k7_completion> room(batch.size());
+    batch.back().timeout_ms = 120000;
+
+    set_and_settle(context, "slow:400");
+    context.tap.result(30, node.submit(batch), "30 requests that take 0.4 s each");
+    const Stopwatch watch;
+    context.tap.result(30, node.collect(room, 30, 120000), "end");
+    context.tap.check(room.back().error == 0, "the last one, which was given the time, is answered");
+    context.tap.check(watch.milliseconds() > 3000, "which takes longer than the driver's patience");
+    set_and_settle(context, "none");
+    context.tap.check(node.info().generation == generation && counter(context, "timeout_resets") == resets,
+                      "nothing is reset");
+}
+
 void reset(Context &context, const std::string &text, const std::string &second_fault) {
     const Node node(context.node);
     const std::uint32_t generation = node.info().generation;
@@ -135,6 +155,7 @@ void test_ladder(Context &context) {
     polled(context);
     halted(context);
     aborted(context);
+    busy(context);
     reset(context, "a request whose completion is lost", "none");
     reset(context, "the same with a dead boot loader", "hang-mailbox");
     recovery(context);
