@@ -404,9 +404,8 @@ int k7_request_run(struct k7_request *req, unsigned int timeout_ms, bool nonbloc
 	if (err)
 		return err;
 	err = k7_request_wait(req, timeout_ms);
-	if (err) {
-		k7_ring_abandon(req, err);
+	/* One that has ended just now has its answer: it is not to be lost. */
+	if (err && k7_ring_abandon(req, err))
 		return err;
-	}
 	return req->error;
 }
