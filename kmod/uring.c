@@ -42,11 +42,15 @@ static void k7_uring_read(const struct k7_submission *from, struct k7_submission
 
 /* ---- The end ---- */
 
-/* In the submitting task; or, when that is gone, in a kernel thread without its memory. */
+/*
+ * In the submitting task; or, when that is gone, in a kernel thread without its memory.
+ * Until the command is done it may be cancelled, which needs the request. With the
+ * command goes its reference to the open file, and with that perhaps to the card.
+ */
 static void k7_uring_done(struct io_uring_cmd *cmd, unsigned int issue_flags)
 {
 	struct k7_request *req = k7_uring_data(cmd)->req;
-	struct k7_file *kf = req->file;
+	struct device *dev = get_device(&req->file->k7->dev);
 	ssize_t result = req->error;
 	u64 answer = 0;
 
@@ -58,9 +62,10 @@ static void k7_uring_done(struct io_uring_cmd *cmd, unsigned int issue_flags)
 		result = req->reply_len;
 		answer = (u64)req->result << 32 | req->status;
 	}
-	k7_request_put(req);
-	k7_file_leave(kf, 1);
+	k7_file_leave(req->file, 1);
 	k7_uring_cmd_done(cmd, result, answer, issue_flags);
+	k7_request_put(req);
+	put_device(dev);
 }
 
 K7_URING_TASK_WORK(k7_uring_done)
