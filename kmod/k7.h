@@ -44,6 +44,9 @@
 /* What all requests of a card can keep pinned, abandoned ones included. */
 #define K7_BULK_PINNED_MAX	(64u << 20)
 
+/* What the payloads of their own of all requests of files can take, uncollected ones included. */
+#define K7_PAYLOADS_MAX		(64u << 20)
+
 /* Payloads up to this lie in the ring's own memory while the card has them. */
 #define K7_SMALL_PAYLOAD	256
 
@@ -101,6 +104,7 @@ struct k7_counters {
  * @out_len:	bytes at @out
  * @in_dma:	bus address of the request payload while a ring slot holds the request
  * @out_dma:	likewise of the room for the reply
+ * @pages:	what @in and @out take of k7_device.payload_pages
  * @bulk:	pinned pages that are the request payload instead of @in, or NULL
  * @ring:	ring that it was given to
  * @node:	in k7_ring.backlog, and before that wherever the sender wants it
@@ -145,6 +149,7 @@ struct k7_request {
 	u32 out_len;
 	dma_addr_t in_dma;
 	dma_addr_t out_dma;
+	unsigned int pages;
 	struct k7_bulk *bulk;
 	struct k7_ring *ring;
 	struct list_head node;
@@ -252,6 +257,7 @@ struct k7_watch {
  * @payload_max: largest payload in bytes
  * @bulk_max:	largest request payload that goes to the card as a list, 0: none
  * @bulk_pages:	pages that are pinned for such
+ * @payload_pages: pages of K7_PAYLOADS_MAX in use
  * @claim:	file that has claimed the card; taken with @gate held for writing
  * @channel_max: highest channel number
  * @ring_entries: entries of each ring
@@ -314,6 +320,7 @@ struct k7_device {
 	u32 payload_max;
 	u32 bulk_max;
 	atomic_t bulk_pages;
+	atomic_t payload_pages;
 	struct k7_file *claim;
 	u32 channel_max;
 	u32 ring_entries;

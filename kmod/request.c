@@ -6,6 +6,7 @@
 #include <linux/fault-inject-usercopy.h>
 #include <linux/fs.h>
 #include <linux/mm.h>
+#include <linux/pfn.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
@@ -41,6 +42,28 @@ static size_t k7_request_tail(u32 len)
 	return k7_payload_is_small(len) ? ALIGN(len, sizeof(u64)) : 0;
 }
 
+static unsigned int k7_payload_pages(u32 len)
+{
+	return k7_payload_is_small(len) ? 0 : PFN_UP(len);
+}
+
+/* Whoever may open the node shall not fill the memory with replies that he never collects. */
+static bool k7_payloads_charge(struct k7_device *k7, unsigned int pages)
+{
+	if (!pages || atomic_add_return(pages, &k7->payload_pages) <= PFN_DOWN(K7_PAYLOADS_MAX))
+		return true;
+	atomic_sub(pages, &k7->payload_pages);
+	return false;
+}
+
+/* From any context: what the request has of its file goes back. */
+static void k7_request_leave_file(struct k7_request *req)
+{
+	if (req->pages)
+		atomic_sub(req->pages, &req->file->k7->payload_pages);
+	k7_file_put(req->file);
+}
+
 static void k7_request_release(struct kref *ref)
 {
 	struct k7_request *req = container_of(ref, struct k7_request, ref);
@@ -52,7 +75,7 @@ static void k7_request_release(struct kref *ref)
 	if (!k7_payload_is_small(req->out_len))
 		k7_payload_free(req->out, req->out_len);
 	if (req->file)
-		k7_file_put(req->file);
+		k7_request_leave_file(req);
 	/* The rest of it is no secret, and this is the short path. */
 	memzero_explicit(req->arg, sizeof(req->arg));
 	memzero_explicit(req + 1, k7_request_tail(req->in_len) + k7_request_tail(req->out_len));
@@ -202,7 +225,8 @@ static int k7_request_take_in(struct k7_device *k7, struct k7_request *req,
 struct k7_request *k7_request_make(struct file *file, const struct k7_submission *sub, gfp_t gfp)
 {
 	struct k7_file *kf = file->private_data;
-	bool bulk = sub->in_len > kf->k7->payload_max;
+	u32 in_len = sub->in_len > kf->k7->payload_max ? 0 : sub->in_len;
+	unsigned int pages = k7_payload_pages(in_len) + k7_payload_pages(sub->out_len);
 	unsigned int timeout_ms = k7_request_timeout(sub->timeout_ms);
 	struct k7_request *req;
 	int err;
@@ -210,11 +234,16 @@ struct k7_request *k7_request_make(struct file *file, const struct k7_submission
 	err = k7_submission_check(file, sub);
 	if (err)
 		return ERR_PTR(err);
-	req = k7_request_alloc(sub->opcode, bulk ? 0 : sub->in_len, sub->out_len, gfp);
-	if (!req)
+	if (!k7_payloads_charge(kf->k7, pages))
 		return ERR_PTR(-ENOMEM);
+	req = k7_request_alloc(sub->opcode, in_len, sub->out_len, gfp);
+	if (!req) {
+		atomic_sub(pages, &kf->k7->payload_pages);
+		return ERR_PTR(-ENOMEM);
+	}
 	kref_get(&kf->ref);
 	req->file = kf;
+	req->pages = pages;
 	req->channel = kf->channel;
 	req->user_data = sub->user_data;
 	req->out_addr = sub->out_addr;

@@ -146,4 +146,23 @@ void test_polling(Context &context) {
     context.tap.check(short_enough, "waiters poll for what short requests take: " + std::to_string(estimate) + " ns");
 }
 
+/// Replies that nobody collects take a limited part of the kernel's memory.
+void test_payload_limit(Context &context) {
+    std::vector<std::byte> room(K7_PAYLOAD_MAX);
+    const std::vector<k7_submission> batch(256, Node::submission(K7_CMD_NOP, 0, room));
+    std::vector<Node> nodes;
+    int result = 1;
+    while (result > 0 && nodes.size() < 6) {
+        nodes.emplace_back(context.node);
+        for (int taken = 0; result > 0 && taken < 256; taken += result)
+            result = nodes.back().submit(std::span(batch).subspan(static_cast<std::size_t>(taken)));
+    }
+    context.tap.result(-ENOMEM, result, "room for more than 64 MiB of replies");
+    context.tap.check(nodes.size() == 5, "in the fifth file: " + std::to_string(nodes.size()));
+    context.tap.result(0, nodes.back().nop(), "a short request needs none");
+    nodes.front().close();
+    const bool back = eventually(5, [&] { return nodes.back().submit(batch.front()) == 1; });
+    context.tap.check(back, "closing one of the files gives its part back");
+}
+
 } // namespace k7test

@@ -39,6 +39,7 @@ void test_bulk_disturbed(Context &context);
 // channels_test.cpp: what channels leave behind and share; closing wants a driver of little patience
 void test_closing(Context &context);
 void test_polling(Context &context);
+void test_payload_limit(Context &context);
 
 // disturbance_test.cpp: what happens to the card meanwhile
 void test_reset(Context &context);

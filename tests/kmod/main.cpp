@@ -27,6 +27,7 @@ constexpr Group kGroups[] = {
     {"events", k7test::test_events, false},
     {"channels", k7test::test_channels, false},
     {"polling", k7test::test_polling, false},
+    {"payload-limit", k7test::test_payload_limit, false},
     {"commands", k7test::test_commands, false},
     {"claim", k7test::test_claim, true},
     {"async-arguments", k7test::test_async_arguments, false},

@@ -25,7 +25,8 @@
  *   EBADF       the file was not opened for writing (likewise)
  *   EBUSY       another process holds what is needed (an erase or reset is running,
  *               or another file has claimed the card)
- *   ENOMEM      no memory
+ *   ENOMEM      no memory, or payloads of this card take too much of it (64 MiB for
+ *               those of more than 256 bytes, replies that are not collected included)
  *   EAGAIN      the card is being reset: try again. On a file opened with O_NONBLOCK
  *               also: it would have to wait
  *   EINTR       a signal came; a request that was already sent is abandoned
