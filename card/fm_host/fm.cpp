@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "card/image/cms.hpp"
 
@@ -78,7 +79,8 @@ std::optional<FmReply> Fm::call(std::span<const std::byte> request, std::span<st
 
 // What halts the card takes long and needs the store, so a slice leaves it for later.
 std::optional<FmReply> Fm::resume(std::span<std::byte> reply, std::uint64_t slice) {
-    const fm::Outcome outcome = bad_end_ ? *bad_end_ : engine_->resume(slice);
+    const auto bad_end = std::exchange(bad_end_, std::nullopt);
+    const fm::Outcome outcome = bad_end ? *bad_end : engine_->resume(slice);
     if (outcome.end == fm::Outcome::End::Paused)
         return std::nullopt;
     if (slice != fm::FmEngine::kToTheEnd && outcome.end != fm::Outcome::End::Returned) {

@@ -25,10 +25,10 @@ std::string version_text(const StoredFm &fm) {
     return text;
 }
 
-std::string fault_text(const k7_fault_report &report, std::uint32_t sequence) {
-    char text[160];
-    std::snprintf(text, sizeof(text), "FM %04x faulted at pc 0x%08x in %.63s, fault report %u", report.fm_id, report.pc,
-                  report.symbol[0] != '\0' ? report.symbol : "?", sequence);
+std::string fault_text(const k7_fault_report &report) {
+    char text[128];
+    std::snprintf(text, sizeof(text), "FM %04x faulted at pc 0x%08x in %.63s", report.fm_id, report.pc,
+                  report.symbol[0] != '\0' ? report.symbol : "?");
     return text;
 }
 
@@ -46,12 +46,23 @@ void FmManager::start_all() {
     }
 }
 
+// First of all it is stopped, whatever becomes of the report.
 void FmManager::contain(Fm &fm, const FmFault &fault) {
     if (roles_.policy(K7_POLICY_FAULT) != K7_POLICY_FAULT_ISOLATE)
         throw FmFault(fault);
-    const std::uint32_t sequence = record_fault(card_, fault.report, core_seal(card_.smfs, fault.core.get()));
-    fm.isolate(fault_text(fault.report, sequence));
-    card_.registers.raise(K7_EVENT_FAULT | K7_EVENT_FM_LIST);
+    const std::string text = fault_text(fault.report);
+    fm.isolate(text);
+    card_.registers.raise(K7_EVENT_FM_LIST);
+    try {
+        const std::uint32_t sequence = record_fault(card_, fault.report, core_seal(card_.smfs, fault.core.get()));
+        fm.isolate(text + ", fault report " + std::to_string(sequence));
+        card_.registers.raise(K7_EVENT_FAULT);
+    } catch (const StoreError &) {
+        throw;
+    } catch (const Error &error) {
+        fm.isolate(text + ", no fault report: " + error.what());
+        card_.bus.log(K7CARD_LOG_ERROR, fm.fault());
+    }
 }
 
 k7_fm_info FmManager::describe(const StoredFm &stored) const {

@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "tests/unit/card_roles.hpp"
+#include "tests/unit/store_query.hpp"
 
 namespace k7::test {
 namespace {
@@ -294,6 +295,29 @@ TEST(CardPolicies, IsolationOfAStartUpLeavesTheOthers) {
     EXPECT_EQ(card.call(kCrashy, "hello").status, K7_ST_FM_ISOLATED);
     EXPECT_EQ(card.remove(kCrashy).status, K7_ST_OK);
     EXPECT_EQ(card.fm_ids(), std::vector{kEcho});
+}
+
+// A full disk that is only seen when the report is to be written.
+TEST(CardPolicies, IsolationNeedsNoRoomForTheReport) {
+    const TemporaryDirectory directory;
+    const Properties properties{{"store", directory.file("store")}, {"store-size", "1048576"}};
+    {
+        OperationalCard card(properties);
+        isolate_faults(card);
+        card.load("crashy");
+        card.load("echo");
+    }
+    query_store(directory.file("store"), "CREATE TRIGGER full AFTER UPDATE ON fault_report BEGIN "
+                                         "INSERT INTO fault_core VALUES (-1, 0, zeroblob(8000000)); END");
+    OperationalCard card(properties);
+    for (const char *request : {"crash", "hello"}) {
+        const CommandReply reply = card.call(kCrashy, request);
+        EXPECT_EQ(reply.status, K7_ST_FM_ISOLATED) << reply.text();
+        EXPECT_NE(reply.text().find("no fault report: no room left"), std::string::npos) << reply.text();
+    }
+    EXPECT_EQ(card.list().back().status, std::uint32_t{K7_FM_STATUS_FAULTED});
+    EXPECT_EQ(card.call(kEcho, "hello").text(), "hello");
+    EXPECT_EQ(card.host.card_state().faults, 0u);
 }
 
 // ---- Provisioning ---------------------------------------------------------------------------------------------------
