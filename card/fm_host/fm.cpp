@@ -42,7 +42,7 @@ void Fm::start() {
     if (startup_value_ == 0)
         startup_ = K7_FM_STARTUP_OK;
     else
-        engine_.reset();
+        stop();
 }
 
 std::uint32_t Fm::result_of(k7_fault_phase phase, const fm::Outcome &outcome) {
@@ -117,12 +117,15 @@ void Fm::run_timer(FmTimers::Clock::time_point now) {
     result_of(K7_FAULT_PHASE_TIMER, engine_->call(due->handler, arguments, card_.options.fm_budget));
 }
 
-void Fm::isolate(const std::string &fault) {
+void Fm::stop() {
     message_.reset();
     bad_end_.reset();
     engine_.reset();
-    services_.forget_keys();
-    services_.timers().stop_all();
+    services_.give_back();
+}
+
+void Fm::isolate(const std::string &fault) {
+    stop();
     fault_ = fault;
 }
 

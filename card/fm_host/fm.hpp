@@ -82,6 +82,8 @@ class Fm {
     };
 
     void load();
+    /// It does not run again, and holds nothing any more.
+    void stop();
     /// What the FM returned. @throws FmFault, FmKilled, StoreError
     std::uint32_t result_of(k7_fault_phase phase, const fm::Outcome &outcome);
     FmReply take_reply(std::span<std::byte> reply);

@@ -154,6 +154,13 @@ void FmServices::forget_keys() {
     crypto_->forget_keys();
 }
 
+void FmServices::give_back() {
+    forget_keys();
+    timers_.stop_all();
+    open_files_.clear();
+    searches_.clear();
+}
+
 void FmServices::rethrow_failure() {
     if (failure_)
         std::rethrow_exception(std::exchange(failure_, nullptr));

@@ -70,6 +70,8 @@ class FmServices final : public fm::ServiceHandler {
     void rethrow_failure();
     /// Wipe the FM's keys and digest objects.
     void forget_keys();
+    /// The FM does not run again: that, its timers, and the files and searches that it left open.
+    void give_back();
 
   private:
     using Handler = std::uint32_t (FmServices::*)(fm::FmEngine &engine, const Arguments &arguments);

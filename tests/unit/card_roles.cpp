@@ -320,6 +320,24 @@ TEST(CardPolicies, IsolationNeedsNoRoomForTheReport) {
     EXPECT_EQ(card.host.card_state().faults, 0u);
 }
 
+// Another FM can delete what one had open that faulted, or that failed to start.
+TEST(CardPolicies, WhatIsStoppedHoldsNothing) {
+    constexpr std::uint32_t kKeeper = 0xa0fd;
+    constexpr std::uint32_t kHolder = 0xa0e4;
+    OperationalCard card;
+    isolate_faults(card);
+    card.load("holder");
+    card.load("keeper");
+    card.restart();
+    EXPECT_EQ(card.call(kKeeper, "del /shared/held").result, std::uint32_t{K7_FM_SMFS_BUSY});
+    EXPECT_EQ(card.call(kHolder, "fault").status, K7_ST_FM_ISOLATED);
+    EXPECT_EQ(card.call(kKeeper, "del /shared/held").result, std::uint32_t{K7_FM_SMFS_OK});
+    EXPECT_EQ(card.call(kKeeper, "put /shared/fail yes").result, std::uint32_t{K7_FM_SMFS_OK});
+    card.restart();
+    EXPECT_EQ(card.call(kHolder, "x").status, K7_ST_FM_NOT_STARTED);
+    EXPECT_EQ(card.call(kKeeper, "del /shared/held").result, std::uint32_t{K7_FM_SMFS_OK});
+}
+
 // ---- Provisioning ---------------------------------------------------------------------------------------------------
 
 TEST(CardProvisioning, IsForNewStoresOnly) {
