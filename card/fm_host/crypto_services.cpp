@@ -107,6 +107,7 @@ std::uint32_t CryptoServices::digest_open(fm::FmEngine &engine, const Arguments 
         return K7_FM_E_BAD_MECHANISM;
     if (digests_.size() >= K7_FM_DIGESTS_MAX)
         return K7_FM_E_INSUFFICIENT_RESOURCES;
+    work_.spend(5);
     const std::uint32_t handle = new_handle();
     digests_.emplace(handle, key ? Digest(hash, key->secret()) : Digest(hash));
     std::memcpy(to.data(), &handle, sizeof(handle));
@@ -145,12 +146,10 @@ std::uint32_t CryptoServices::key_generate(fm::FmEngine &engine, const Arguments
 }
 
 std::uint32_t CryptoServices::key_import(fm::FmEngine &engine, const Arguments &arguments) {
-    constexpr std::uint32_t kImportCost = 20'000; // of the largest RSA key, whose primes are tested
     const auto wanted = object_at<k7_fm_key>(engine, arguments[0]);
     const ByteView material = data_at(engine, arguments[1], arguments[2]);
     const auto to = room_for_key(engine, arguments[3]);
-    work_.spend(wanted.type == K7_FM_KEY_RSA ? kImportCost : kImportCost / 10);
-    return keep(Key::import(wanted, material), to);
+    return keep(Key::import(wanted, material, work_), to);
 }
 
 std::uint32_t CryptoServices::key_export(fm::FmEngine &engine, const Arguments &arguments) {
@@ -158,11 +157,13 @@ std::uint32_t CryptoServices::key_export(fm::FmEngine &engine, const Arguments &
     const auto room = writable_at(engine, arguments[1], arguments[2]);
     if ((key.description().flags & K7_FM_KEY_EXTRACTABLE) == 0)
         return K7_FM_E_NOT_EXTRACTABLE;
+    work_.spend(key.cost_to_encode());
     return give(key.material(), room);
 }
 
 std::uint32_t CryptoServices::key_public(fm::FmEngine &engine, const Arguments &arguments) {
     const Key &key = key_at(arguments[0]);
+    work_.spend(key.cost_to_encode());
     return give(key.public_key(), writable_at(engine, arguments[1], arguments[2]));
 }
 
@@ -178,15 +179,14 @@ std::uint32_t CryptoServices::key_delete(fm::FmEngine &, const Arguments &argume
 }
 
 std::uint32_t CryptoServices::key_store(fm::FmEngine &engine, const Arguments &arguments) {
-    constexpr std::uint32_t kStoreCost = 1000;
     const Key &key = key_at(arguments[0]);
-    work_.spend(kStoreCost);
+    work_.spend(4 * WorkBudget::kCommit + key.cost_to_encode()); // at most: an unfinished file goes, a new one comes
     objects_.store(path_at(engine, arguments[1]).view(), key);
     return K7_FM_OK;
 }
 
 std::uint32_t CryptoServices::key_load(fm::FmEngine &engine, const Arguments &arguments) {
-    constexpr std::uint32_t kLoadCost = 20'000;
+    constexpr std::uint32_t kLoadCost = 2000;
     const auto to = room_for_key(engine, arguments[1]);
     work_.spend(kLoadCost);
     return keep(objects_.load(path_at(engine, arguments[0]).view()), to);
@@ -256,8 +256,8 @@ std::uint32_t CryptoServices::key_derive(fm::FmEngine &engine, const Arguments &
     if ((wanted.type != K7_FM_KEY_AES && wanted.type != K7_FM_KEY_SECRET) || wanted.bits % 8 != 0 ||
         wanted.bits / 8 > K7_FM_KEY_SECRET_MAX)
         return K7_FM_E_BAD_PARAMETER;
-    work_.spend(asked.key.cost_to_use());
-    return keep(Key::import(wanted, asked.mechanism.derive(asked.key, asked.operation, wanted.bits / 8)), to);
+    work_.spend(2 * asked.key.cost_to_use() + asked.key.cost_to_encode()); // ECDH: the peer's key is parsed and tested
+    return keep(Key::import(wanted, asked.mechanism.derive(asked.key, asked.operation, wanted.bits / 8), work_), to);
 }
 
 } // namespace k7::card

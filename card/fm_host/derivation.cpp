@@ -22,8 +22,9 @@ OSSL_PARAM parameter(const char *name, ByteView bytes) {
 
 /// Peers come from outside: on the curve of this key, or refused.
 EvpKey peer_of(const Key &key, ByteView der) {
+    WorkBudget paid(K7_FM_WORK_MAX); // the service has been charged for it
     Key peer = Key::import(
-        {.type = K7_FM_KEY_EC, .bits = key.description().bits, .flags = K7_FM_KEY_PUBLIC, .reserved = 0}, der);
+        {.type = K7_FM_KEY_EC, .bits = key.description().bits, .flags = K7_FM_KEY_PUBLIC, .reserved = 0}, der, paid);
     check_crypto(EVP_PKEY_up_ref(peer.pair()) == 1);
     return EvpKey(peer.pair());
 }

@@ -11,27 +11,29 @@
 namespace k7::card {
 namespace {
 
-/// Keys that there are. Costs are in units of K7_FM_WORK_MAX, about a microsecond each.
+/// Keys that there are. Costs are in units of K7_FM_WORK_MAX; docs/fm-sdk.md says how they were measured.
 struct Kind {
     std::uint32_t type;
     std::uint32_t bits;
     const char *algorithm; ///< OpenSSL's name; null: just bytes
     const char *group;     ///< of EC keys
     std::uint32_t generate_cost;
+    std::uint32_t import_cost; ///< of a private key; a public one is a tenth of it
     std::uint32_t use_cost;
 };
 constexpr std::array kKinds{
-    Kind{K7_FM_KEY_AES, 128, nullptr, nullptr, 1, 1},
-    Kind{K7_FM_KEY_AES, 192, nullptr, nullptr, 1, 1},
-    Kind{K7_FM_KEY_AES, 256, nullptr, nullptr, 1, 1},
-    Kind{K7_FM_KEY_EC, 256, "EC", SN_X9_62_prime256v1, 100, 100},
-    Kind{K7_FM_KEY_EC, 384, "EC", SN_secp384r1, 1000, 1000},
-    Kind{K7_FM_KEY_ED25519, 256, "ED25519", nullptr, 100, 100},
-    Kind{K7_FM_KEY_RSA, 2048, "RSA", nullptr, 250'000, 1000},
-    Kind{K7_FM_KEY_RSA, 3072, "RSA", nullptr, 1'000'000, 3000},
-    Kind{K7_FM_KEY_RSA, 4096, "RSA", nullptr, 3'000'000, 7000},
+    Kind{K7_FM_KEY_AES, 128, nullptr, nullptr, 5, 5, 5},
+    Kind{K7_FM_KEY_AES, 192, nullptr, nullptr, 5, 5, 5},
+    Kind{K7_FM_KEY_AES, 256, nullptr, nullptr, 5, 5, 5},
+    Kind{K7_FM_KEY_EC, 256, "EC", SN_X9_62_prime256v1, 500, 500, 100},
+    Kind{K7_FM_KEY_EC, 384, "EC", SN_secp384r1, 1500, 2000, 1500},
+    Kind{K7_FM_KEY_ED25519, 256, "ED25519", nullptr, 300, 300, 100},
+    Kind{K7_FM_KEY_RSA, 2048, "RSA", nullptr, 250'000, 70'000, 1000},
+    Kind{K7_FM_KEY_RSA, 3072, "RSA", nullptr, 1'000'000, 170'000, 3000},
+    Kind{K7_FM_KEY_RSA, 4096, "RSA", nullptr, 3'000'000, 350'000, 7000},
 };
-constexpr Kind kSecret{K7_FM_KEY_SECRET, 0, nullptr, nullptr, 1, 1};
+constexpr Kind kSecret{K7_FM_KEY_SECRET, 0, nullptr, nullptr, 5, 5, 5};
+constexpr std::uint32_t kCodingCost = 1000; ///< from DER into OpenSSL's objects, or back
 
 /// @throws FmRefusal BAD_PARAMETER when there is no such key
 const Kind &kind_of(const k7_fm_key &key) {
@@ -104,15 +106,25 @@ bool is_sound(EVP_PKEY *key, bool is_private) {
     return (is_private ? EVP_PKEY_check(context.get()) : EVP_PKEY_public_check(context.get())) == 1;
 }
 
-EvpKey import_pair(k7_fm_key &wanted, ByteView material) {
+EvpKey parse_pair(k7_fm_key &wanted, ByteView material) {
     const bool is_private = (wanted.flags & K7_FM_KEY_PUBLIC) == 0;
     EvpKey key = is_private ? parse_private_key(material) : parse_public_key(material);
     const Kind *const kind = kind_of(key.get());
-    if (!kind || kind->type != wanted.type || (wanted.bits != 0 && wanted.bits != kind->bits) ||
-        !is_sound(key.get(), is_private))
+    if (!kind || kind->type != wanted.type || (wanted.bits != 0 && wanted.bits != kind->bits))
         refuse_crypto(K7_FM_E_BAD_PARAMETER);
     wanted.bits = kind->bits;
     kind_of(wanted);
+    return key;
+}
+
+// How large a key is shows when it is parsed; what takes long, testing the primes of RSA, comes after that.
+EvpKey import_pair(k7_fm_key &wanted, ByteView material, WorkBudget &work) {
+    const bool is_private = (wanted.flags & K7_FM_KEY_PUBLIC) == 0;
+    work.spend(kCodingCost);
+    EvpKey key = parse_pair(wanted, material);
+    work.spend(kind_of(wanted).import_cost / (is_private ? 1 : 10));
+    if (!is_sound(key.get(), is_private))
+        refuse_crypto(K7_FM_E_BAD_PARAMETER);
     return key;
 }
 
@@ -148,11 +160,20 @@ Key Key::generate(const k7_fm_key &wanted, const std::atomic<bool> &kill) {
     return {wanted, std::move(secret)};
 }
 
-Key Key::import(k7_fm_key wanted, ByteView material) {
+Key Key::import(k7_fm_key wanted, ByteView material, WorkBudget &work) {
     if (material.size() > K7_FM_KEY_MATERIAL_MAX)
         refuse_crypto(K7_FM_E_BAD_LENGTH);
     if (!is_symmetric(wanted.type)) {
-        EvpKey pair = import_pair(wanted, material);
+        EvpKey pair = import_pair(wanted, material, work);
+        return {wanted, std::move(pair)};
+    }
+    work.spend(kSecret.import_cost);
+    return restore(wanted, material);
+}
+
+Key Key::restore(k7_fm_key wanted, ByteView material) {
+    if (!is_symmetric(wanted.type)) {
+        EvpKey pair = parse_pair(wanted, material);
         return {wanted, std::move(pair)};
     }
     const auto bits = static_cast<std::uint32_t>(material.size() * 8);
@@ -182,6 +203,10 @@ SecretBytes Key::public_key() const {
 
 std::uint32_t Key::cost_to_generate(const k7_fm_key &wanted) {
     return kind_of(wanted).generate_cost;
+}
+
+std::uint32_t Key::cost_to_encode() const {
+    return is_symmetric(description_.type) ? kSecret.use_cost : kCodingCost;
 }
 
 std::uint32_t Key::cost_to_use() const {

@@ -87,7 +87,7 @@ Key KeyObjects::load(std::string_view path) {
     SecretBytes material(sealed.size() - std::min(sealed.size(), kSealOverhead));
     try {
         if (unseal(sealing_key(), bytes_of(place), sealed, material))
-            return Key::import(place.head.key, material);
+            return Key::restore(place.head.key, material);
     } catch (const FmRefusal &) { // sealed by this FM, but no key
     }
     refuse_crypto(K7_FM_E_BAD_KEY_OBJECT);

@@ -43,10 +43,10 @@ std::uint32_t put_u64(fm::FmEngine &engine, std::uint32_t address, std::uint64_t
 } // namespace
 
 // To add a service: its number in include/k7/fm_abi.h, a member function, a line here. What it costs is about what it
-// takes, in microseconds: a change of the SMFS is committed.
+// takes, in microseconds: docs/fm-sdk.md.
 constexpr std::array<FmServices::Entry, 64> FmServices::make_entries() {
     constexpr std::uint32_t kLookUp = 50;
-    constexpr std::uint32_t kCommit = 1000;
+    constexpr std::uint32_t kCommit = WorkBudget::kCommit;
     constexpr std::array kServices{
         Entry{K7_FM_SVC_REGISTER_RANDOM, &FmServices::register_random},
         Entry{K7_FM_SVC_REGISTER_STREAM, &FmServices::register_stream},
@@ -69,7 +69,7 @@ constexpr std::array<FmServices::Entry, 64> FmServices::make_entries() {
         Entry{K7_FM_SVC_SHA256, &FmServices::sha256, 1, {1, -1}},
         Entry{K7_FM_SVC_HMAC_SHA256, &FmServices::hmac_sha256, 1, {1, 3}},
         Entry{K7_FM_SVC_SMFS_CREATE_DIR, &FmServices::smfs_create_dir, kCommit},
-        Entry{K7_FM_SVC_SMFS_CREATE_FILE, &FmServices::smfs_create_file, kCommit},
+        Entry{K7_FM_SVC_SMFS_CREATE_FILE, &FmServices::smfs_create_file, kCommit, {1, -1}},
         Entry{K7_FM_SVC_SMFS_OPEN, &FmServices::smfs_open, kLookUp},
         Entry{K7_FM_SVC_SMFS_CLOSE, &FmServices::smfs_close, kLookUp},
         Entry{K7_FM_SVC_SMFS_READ, &FmServices::smfs_read, kLookUp, {3, -1}},

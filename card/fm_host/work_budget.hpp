@@ -15,6 +15,9 @@ struct FmOverwork {};
 
 class WorkBudget {
   public:
+    /// What a change of the SMFS costs, which is on the disk when the service returns.
+    static constexpr std::uint32_t kCommit = 8000;
+
     /// @param limit of each call, and of the start-up, in the units of K7_FM_WORK_MAX
     explicit WorkBudget(std::uint32_t limit) : limit_(limit) {}
 

@@ -69,7 +69,7 @@
 #define K7_FM_BUDGET_DEFAULT 500000000ull
 /**
  * What the services of one call, or of the start-up, may cost together; then it counts as hung as well. A unit is about a
- * microsecond: a committed write to the SMFS costs 1,000, an ECDSA signature 100, an RSA-4096 key 3,000,000.
+ * microsecond; docs/fm-sdk.md has what each costs.
  */
 #define K7_FM_WORK_MAX K7_FM_U(30000000)
 

@@ -112,6 +112,16 @@ TEST(CardCrypto, TooMuchOfItInOneCallCountsAsHung) {
     EXPECT_EQ(card.fault_report().cause, static_cast<std::uint32_t>(K7_FAULT_BUDGET));
 }
 
+// Making the key is 250,000 of it, importing it twice 142,000: its primes are tested.
+TEST(CardCrypto, AnImportCostsWhatItTakes) {
+    constexpr std::uint32_t kCosts = 0xa0e5;
+    OperationalCard card(Properties{{"fm-work", "400000"}});
+    card.load("costs");
+    card.restart();
+    card.crash(kCosts, "5 2048");
+    EXPECT_EQ(card.fault_report().cause, static_cast<std::uint32_t>(K7_FAULT_BUDGET));
+}
+
 TEST(CardCrypto, FmsMayBeCPlusPlus) {
     OperationalCard card;
     card.load("cplusplus");

@@ -269,7 +269,7 @@ TEST(CardFm, ServicesHaveABudgetOfTheirOwn) {
 }
 
 TEST(CardFm, TheBudgetOfServicesIsThatOfOneCall) {
-    OperationalCard card(Properties{{"fm-work", "10000"}});
+    OperationalCard card(Properties{{"fm-work", "50000"}});
     card.load("vault");
     card.restart();
     for (int i = 0; i < 50; ++i)
