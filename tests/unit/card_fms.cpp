@@ -223,6 +223,17 @@ TEST(CardFm, AbortLeavesItsReasonInTheLog) {
     EXPECT_EQ(card.ring.command(K7_CMD_FM_LOG).text(), "") << "the log is not kept without power";
 }
 
+TEST(CardFm, TheReasonOfAnAbortInTheStartUpIsReadInMaintenance) {
+    OperationalCard card;
+    card.load("startup-abort");
+    card.host.reset(K7CARD_RESET_FLR);
+    ASSERT_TRUE(card.host.wait_state(K7_STATE_HALTED));
+    ASSERT_EQ(card.host.mailbox(K7_BOOT_START_FIRMWARE, K7_BOOT_MODE_MAINTENANCE).status, K7_ST_OK);
+    ASSERT_TRUE(card.host.wait_state(K7_STATE_MAINTENANCE));
+    ASSERT_EQ(card.ring.enable(), K7_RING_ENABLED);
+    EXPECT_EQ(card.ring.command(K7_CMD_FM_LOG).text(), "a0f4 start-up aborts\n");
+}
+
 class CardFmFault : public testing::TestWithParam<std::pair<const char *, k7_fault_cause>> {};
 
 std::string fault_name(const testing::TestParamInfo<std::pair<const char *, k7_fault_cause>> &fault) {
