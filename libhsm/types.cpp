@@ -10,6 +10,7 @@
 #include "k7/fault_report.h"
 #include "k7/fm_abi.h"
 #include "k7/payload.h"
+#include "k7/status.h"
 #include "libhsm/text.hpp"
 
 namespace hsm {
@@ -31,6 +32,8 @@ constexpr NumberName kStates[] = {{1, "BOOT"},   {2, "OPERATIONAL"}, {3, "PRE-IN
 constexpr NumberName kReasons[] = {
     {0, "none"},          {1, "FM fault"},         {2, "watchdog"}, {3, "firmware failure"},
     {4, "store failure"}, {5, "hardware failure"}, {6, "stopped"}};
+constexpr NumberName kRefusals[] = {{K7_ST_IMAGE_SIGNATURE, "it is not what was loaded"},
+                                    {K7_ST_IMAGE_ELF, "its ELF file is damaged"}};
 constexpr NumberName kCauses[] = {
     {K7_FAULT_LOAD_ACCESS, "load access fault"},
     {K7_FAULT_STORE_ACCESS, "store access fault"},
@@ -124,6 +127,8 @@ std::string to_string(FmStatus status) {
         return "Loaded, needs restart to activate";
     case FmStatus::faulted:
         return "Faulted, stopped until the next restart";
+    case FmStatus::failed:
+        return "Failed, did not start";
     }
     return "Unknown (" + std::to_string(static_cast<std::uint32_t>(status)) + ")";
 }
@@ -136,6 +141,8 @@ std::string startup_text(const FmInfo &fm) {
         return "N/A (FM not started)";
     case FmStartup::failed:
         return "Failed (" + std::to_string(fm.startup_value) + ")";
+    case FmStartup::refused:
+        return "Refused: " + name_of(kRefusals, fm.startup_value);
     }
     return "Unknown (" + std::to_string(static_cast<std::uint32_t>(fm.startup)) + ")";
 }

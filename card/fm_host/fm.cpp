@@ -30,19 +30,24 @@ void Fm::load() {
 }
 
 void Fm::start() {
-    startup_ = K7_FM_STARTUP_FAILED;
+    startup_ = K7_FM_STARTUP_REFUSED;
     try {
         load();
     } catch (const Error &error) {
         card_.bus.log(K7CARD_LOG_ERROR, error.what());
         startup_value_ = static_cast<std::uint32_t>(error.status());
+        stop(K7_FM_STATUS_FAILED, Error(K7_ST_FM_NOT_STARTED, std::string("not started: ") + error.what()));
         return;
     }
+    startup_ = K7_FM_STARTUP_FAILED;
     startup_value_ = result_of(K7_FAULT_PHASE_STARTUP, engine_->call(engine_->entry(), {}, card_.options.fm_budget));
-    if (startup_value_ == 0)
-        startup_ = K7_FM_STARTUP_OK;
-    else
-        stop();
+    if (startup_value_ != 0) {
+        stop(K7_FM_STATUS_FAILED, Error(K7_ST_FM_NOT_STARTED, "the FM's start-up function failed with " +
+                                                                  std::to_string(startup_value_)));
+        return;
+    }
+    startup_ = K7_FM_STARTUP_OK;
+    status_ = K7_FM_STATUS_ENABLED;
 }
 
 std::uint32_t Fm::result_of(k7_fault_phase phase, const fm::Outcome &outcome) {
@@ -61,10 +66,8 @@ std::uint32_t Fm::result_of(k7_fault_phase phase, const fm::Outcome &outcome) {
 }
 
 std::optional<FmReply> Fm::call(std::span<const std::byte> request, std::span<std::byte> reply, std::uint64_t slice) {
-    if (!fault_.empty())
-        throw Error(K7_ST_FM_ISOLATED, fault_);
-    if (!engine_)
-        throw Error(K7_ST_FM_NOT_STARTED, "the FM's start-up function failed with " + std::to_string(startup_value_));
+    if (refusal_)
+        refuse();
     const Dispatch dispatch = services_.dispatch();
     if (dispatch.kind == Dispatch::Kind::None)
         throw Error(K7_ST_FM_NO_HANDLER, "the FM registered no handler in its start-up");
@@ -117,7 +120,9 @@ void Fm::run_timer(FmTimers::Clock::time_point now) {
     result_of(K7_FAULT_PHASE_TIMER, engine_->call(due->handler, arguments, card_.options.fm_budget));
 }
 
-void Fm::stop() {
+void Fm::stop(k7_fm_status status, const Error &refusal) {
+    status_ = status;
+    refusal_ = refusal;
     message_.reset();
     bad_end_.reset();
     engine_.reset();
@@ -125,12 +130,11 @@ void Fm::stop() {
 }
 
 void Fm::isolate(const std::string &fault) {
-    stop();
-    fault_ = fault;
+    stop(K7_FM_STATUS_FAULTED, Error(K7_ST_FM_ISOLATED, fault));
 }
 
 void Fm::describe(k7_fm_info &info) const {
-    info.status = started() ? K7_FM_STATUS_ENABLED : (fault_.empty() ? K7_FM_STATUS_LOADED : K7_FM_STATUS_FAULTED);
+    info.status = status_;
     info.startup = startup_;
     info.startup_value = startup_value_;
     info.calls = calls_;

@@ -43,7 +43,7 @@ class Fm {
 
     /// Hand @p request to its handler. @param reply receives the reply. @param slice as of FmEngine::resume()
     /// @return nothing when the call is paused: @p request must stay where it is until resume() has ended it
-    /// @throws Error FM_NOT_STARTED, FM_NO_HANDLER, FM_NO_REPLY; and as start(), but with kToTheEnd only: what halts
+    /// @throws Error FM_NOT_STARTED, FM_ISOLATED, FM_NO_HANDLER, FM_NO_REPLY; and as start(), but with kToTheEnd only: what halts
     /// the card in a slice pauses there, and resume(kToTheEnd) throws it
     std::optional<FmReply> call(std::span<const std::byte> request, std::span<std::byte> reply, std::uint64_t slice);
     /// Go on with a call that is paused. @return and throws as call()
@@ -56,8 +56,8 @@ class Fm {
 
     /// It has faulted and the card goes on without it. @param fault what its calls answer from now on
     void isolate(const std::string &fault);
-    /// What it is isolated for; empty when it is not.
-    [[nodiscard]] const std::string &fault() const { return fault_; }
+    /// What calls of one that is stopped get. @throws Error FM_NOT_STARTED, FM_ISOLATED
+    [[noreturn]] void refuse() const { throw Error(refusal_.value()); }
 
     [[nodiscard]] bool is(const StoredFm &stored) const { return stored.fingerprint == stored_.fingerprint; }
     [[nodiscard]] bool started() const { return engine_ != nullptr; }
@@ -82,8 +82,8 @@ class Fm {
     };
 
     void load();
-    /// It does not run again, and holds nothing any more.
-    void stop();
+    /// It does not run again, and holds nothing any more. @param refusal what its calls answer from now on
+    void stop(k7_fm_status status, const Error &refusal);
     /// What the FM returned. @throws FmFault, FmKilled, StoreError
     std::uint32_t result_of(k7_fault_phase phase, const fm::Outcome &outcome);
     FmReply take_reply(std::span<std::byte> reply);
@@ -97,10 +97,11 @@ class Fm {
     std::unique_ptr<fm::FmEngine> engine_;
     std::optional<MappedMessage> message_; ///< of the call that runs or is paused
     std::optional<fm::Outcome> bad_end_;   ///< of the call that is paused: it has faulted or was killed
+    k7_fm_status status_ = K7_FM_STATUS_LOADED;
     k7_fm_startup startup_ = K7_FM_STARTUP_NOT_STARTED;
     std::uint32_t startup_value_ = 0;
     std::uint64_t calls_ = 0;
-    std::string fault_; ///< empty unless it is isolated
+    std::optional<Error> refusal_; ///< of calls, once it is stopped
 };
 
 } // namespace k7::card

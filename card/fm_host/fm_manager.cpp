@@ -60,8 +60,9 @@ void FmManager::contain(Fm &fm, const FmFault &fault) {
     } catch (const StoreError &) {
         throw;
     } catch (const Error &error) {
-        fm.isolate(text + ", no fault report: " + error.what());
-        card_.bus.log(K7CARD_LOG_ERROR, fm.fault());
+        const std::string without = text + ", no fault report: " + error.what();
+        fm.isolate(without);
+        card_.bus.log(K7CARD_LOG_ERROR, without);
     }
 }
 
@@ -109,8 +110,8 @@ std::optional<FmReply> FmManager::run(Fm &fm, Call &&call) {
         return result;
     } catch (const FmFault &fault) {
         contain(fm, fault);
-        throw Error(K7_ST_FM_ISOLATED, fm.fault());
     }
+    fm.refuse();
 }
 
 std::optional<FmReply> FmManager::call(std::uint32_t fm_id, std::span<const std::byte> request,

@@ -134,8 +134,8 @@ struct DriverInfo {
     std::string pci_address; ///< 0000:00:03.0; empty for a card that is on no bus
 };
 
-enum class FmStatus : std::uint32_t { loaded = 1, enabled = 2, faulted = 3 };
-enum class FmStartup : std::uint32_t { not_started = 0, ok = 1, failed = 2 };
+enum class FmStatus : std::uint32_t { loaded = 1, enabled = 2, faulted = 3, failed = 4 };
+enum class FmStartup : std::uint32_t { not_started = 0, ok = 1, failed = 2, refused = 3 };
 
 /// A SHA-256 digest that names an FM's signed content, or a certificate.
 struct Fingerprint {
@@ -152,7 +152,7 @@ struct FmInfo {
     std::uint32_t serial = 0;
     FmStatus status = FmStatus::loaded;
     FmStartup startup = FmStartup::not_started;
-    std::uint32_t startup_value = 0; ///< what the start-up function returned
+    std::uint32_t startup_value = 0; ///< failed: what the start-up function returned; refused: a number of the card's
     std::uint32_t image_size = 0;    ///< bytes
     std::uint32_t memory_size = 0;   ///< bytes
     std::uint64_t build_time = 0;    ///< seconds since 1970, UTC
@@ -164,9 +164,9 @@ struct FmInfo {
     std::string certificate; ///< label of the certificate that it was signed with
 };
 /// The field's words: "Enabled" or "Loaded, needs restart to activate"; ours: "Faulted, stopped until the next
-/// restart".
+/// restart" and "Failed, did not start".
 HSM_EXPORT std::string to_string(FmStatus status);
-/// The field's words: "OK", "N/A (FM not started)" or "Failed (n)".
+/// The field's words: "OK", "N/A (FM not started)" or "Failed (n)"; ours: "Refused: ..." with the card's reason.
 HSM_EXPORT std::string startup_text(const FmInfo &fm);
 /// "1.02": major, minor with two digits, as the field prints FM versions.
 HSM_EXPORT std::string fm_version_text(std::uint32_t version);

@@ -81,15 +81,17 @@ struct k7_card_state {
 
 /** What an FM is. */
 enum k7_fm_status {
-	K7_FM_STATUS_LOADED = 1,	/* in the store, not running: needs a restart to activate */
+	K7_FM_STATUS_LOADED = 1,	/* in the store, not started yet: needs a restart to activate */
 	K7_FM_STATUS_ENABLED = 2,	/* running */
 	K7_FM_STATUS_FAULTED = 3,	/* it faulted and was stopped: K7_POLICY_FAULT_ISOLATE */
+	K7_FM_STATUS_FAILED = 4,	/* it did not start: startup says why */
 };
 
 enum k7_fm_startup {
 	K7_FM_STARTUP_NOT_STARTED = 0,	/* not applicable: FM not started */
 	K7_FM_STARTUP_OK = 1,
 	K7_FM_STARTUP_FAILED = 2,	/* start-up function failed; startup_value: its error */
+	K7_FM_STARTUP_REFUSED = 3,	/* the card did not run it; startup_value: enum k7_status */
 };
 
 /** struct k7_fm_info - one FM, 192 bytes */
@@ -99,7 +101,7 @@ struct k7_fm_info {
 	__le32 serial;
 	__le32 status;		/* enum k7_fm_status */
 	__le32 startup;		/* enum k7_fm_startup */
-	__le32 startup_value;	/* what the start-up function returned */
+	__le32 startup_value;	/* as startup says */
 	__le32 image_size;	/* bytes of the .fm file */
 	__le32 memory_size;	/* bytes of memory of all segments */
 	__le64 build_time;	/* seconds since 1970, UTC, as mkfm wrote it */

@@ -29,7 +29,7 @@
 	K7_STATUS(IMAGE_TOO_LARGE, 0x15, "the image is larger than the card takes") \
 	K7_STATUS(IMAGE_OLDER, 0x16, "the FM on the card has a higher version than the image") \
 	K7_STATUS(FM_NOT_FOUND, 0x20, "no FM with this ID is loaded") \
-	K7_STATUS(FM_NOT_STARTED, 0x21, "the FM is loaded but not started: restart the card") \
+	K7_STATUS(FM_NOT_STARTED, 0x21, "the FM is loaded but not started") \
 	K7_STATUS(FM_NO_HANDLER, 0x22, "the FM registered no dispatch handler") \
 	K7_STATUS(FM_NO_REPLY, 0x23, "the FM returned without sending a reply") \
 	K7_STATUS(FM_FAULT, 0x24, "the FM faulted and the card has halted") \

@@ -43,7 +43,8 @@ def log_of_fms(card):
     logged = card.ctfm("log", "--json").json()["lines"]
     assert logged == [{"id": "a0f2", "text": "start-up gives up with 7"}], logged
     card.ctfm("log", "--fm", "frob").refuses(2, "no FM ID")
-    card.ctfm("show", "a0f2").expect(0, ["Startup Status:  Failed (7)\n", "Log:             1 line\n",
+    card.ctfm("show", "a0f2").expect(0, ["Status:          Failed, did not start\n",
+                                         "Startup Status:  Failed (7)\n", "Log:             1 line\n",
                                          "  start-up gives up with 7\n"])
 
 

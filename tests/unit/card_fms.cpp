@@ -91,7 +91,7 @@ TEST(CardFm, StartUpThatReturnsAnErrorStopsOnlyItself) {
     ASSERT_EQ(fms.size(), 2u);
     EXPECT_EQ(fms[1].startup, static_cast<std::uint32_t>(K7_FM_STARTUP_FAILED));
     EXPECT_EQ(fms[1].startup_value, 7u);
-    EXPECT_EQ(fms[1].status, static_cast<std::uint32_t>(K7_FM_STATUS_LOADED));
+    EXPECT_EQ(fms[1].status, static_cast<std::uint32_t>(K7_FM_STATUS_FAILED));
     EXPECT_EQ(card.call(0xa0f2, "x").status, K7_ST_FM_NOT_STARTED);
     EXPECT_EQ(card.call(kEcho, "hello").text(), "hello");
     const CommandReply log = card.ring.command(K7_CMD_FM_LOG);

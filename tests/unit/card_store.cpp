@@ -119,7 +119,9 @@ TEST_F(CardStore, FmThatHasRottedDoesNotRun) {
     }
     query("UPDATE fm SET elf = CAST(elf || x'00' AS BLOB) WHERE fm_id = 40960");
     OperationalCard card(properties());
-    EXPECT_EQ(card.list()[0].startup, static_cast<std::uint32_t>(K7_FM_STARTUP_FAILED));
+    EXPECT_EQ(card.list()[0].startup, static_cast<std::uint32_t>(K7_FM_STARTUP_REFUSED));
+    EXPECT_EQ(card.list()[0].status, static_cast<std::uint32_t>(K7_FM_STATUS_FAILED));
+    EXPECT_EQ(card.call(kEcho, "hello").text(), "not started: an FM in the store differs from what was signed");
     EXPECT_EQ(card.list()[0].startup_value, static_cast<std::uint32_t>(K7_ST_IMAGE_SIGNATURE));
     EXPECT_EQ(card.call(kVault, "put pin 1").text(), "stored pin");
 }

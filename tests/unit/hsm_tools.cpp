@@ -173,6 +173,12 @@ TEST(HsmCtfm, TheFieldsWords) {
     fm.startup = FmStartup::failed;
     fm.startup_value = 7;
     EXPECT_EQ(startup_text(fm), "Failed (7)");
+    fm.status = FmStatus::failed;
+    EXPECT_EQ(to_string(fm.status), "Failed, did not start");
+    fm.startup = FmStartup::refused;
+    EXPECT_EQ(startup_text(fm), "Refused: Unknown (7)");
+    fm.startup_value = 17;
+    EXPECT_EQ(startup_text(fm), "Refused: it is not what was loaded");
     fm.startup = static_cast<FmStartup>(9);
     EXPECT_EQ(startup_text(fm), "Unknown (9)");
     EXPECT_EQ(fm_version_text(0x0102), "1.02");
