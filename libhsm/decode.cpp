@@ -214,6 +214,8 @@ FmInfo decode_fm(ByteView reply) {
     fm.build_time = le64toh(wire.build_time);
     fm.load_time = le64toh(wire.load_time);
     fm.calls = le64toh(wire.calls);
+    fm.smfs_used = le32toh(wire.smfs_used);
+    fm.smfs_nodes = le32toh(wire.smfs_nodes);
     fm.manufacturer = field(wire.manufacturer);
     fm.product = field(wire.product);
     fm.fingerprint = fingerprint_of(wire.fingerprint);

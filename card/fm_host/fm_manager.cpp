@@ -82,6 +82,9 @@ k7_fm_info FmManager::describe(const StoredFm &stored) const {
     stored.certificate.copy(info.certificate, sizeof(info.certificate));
     info.status = K7_FM_STATUS_LOADED;
     info.startup = K7_FM_STARTUP_NOT_STARTED;
+    const Smfs::Use smfs = smfs_.use_of({stored.fm_id, stored.signer});
+    info.smfs_used = static_cast<std::uint32_t>(smfs.bytes);
+    info.smfs_nodes = static_cast<std::uint32_t>(smfs.nodes);
     // A replaced FM runs on in its old version; what the list shows is the new one, which does not run.
     if (const auto running = running_.find(stored.fm_id); running != running_.end() && running->second->is(stored))
         running->second->describe(info);

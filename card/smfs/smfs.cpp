@@ -135,10 +135,38 @@ std::uint32_t Smfs::entries(const SmfsOwner &owner, std::int64_t directory) cons
 
 // ---- Files and directories ------------------------------------------------------------------------------------------
 
+Smfs::Use Smfs::use_of(const SmfsOwner &owner) const {
+    Use use;
+    for (const auto &[id, node] : nodes_) {
+        use.bytes += node.owner == owner ? node.size : 0;
+        use.nodes += node.owner == owner ? 1 : 0;
+    }
+    return use;
+}
+
+// A tree has its quota. And all trees of a signer together have no more than they leave to other signers, so that there
+// is always something left for one more: half of all for the first, half of the rest for the next.
+Smfs::Use Smfs::room_of(const SmfsOwner &owner) const {
+    Use tree;
+    Use signer;
+    Use others;
+    const auto add = [](Use &use, const Node &node) {
+        use.bytes += node.size;
+        ++use.nodes;
+    };
+    for (const auto &[id, node] : nodes_) {
+        add(node.owner.signer == owner.signer ? signer : others, node);
+        if (node.owner == owner)
+            add(tree, node);
+    }
+    const auto left = [](auto most, auto used) { return most - std::min(most, used); };
+    return {std::min(left(quota_, tree.bytes), left(left(capacity_, others.bytes) / 2, signer.bytes)),
+            std::min(left(kOwnerNodes, tree.nodes), left(left(kNodesMax, others.nodes) / 2, signer.nodes))};
+}
+
 void Smfs::check_room(const SmfsOwner &owner, std::uint32_t size) const {
-    const auto owned = std::count_if(nodes_.begin(), nodes_.end(),
-                                     [&owner](const auto &entry) { return entry.second.owner == owner; });
-    if (size > free_bytes(owner) || nodes_.size() >= kNodesMax || static_cast<std::size_t>(owned) >= kOwnerNodes)
+    const Use room = room_of(owner);
+    if (size > room.bytes || room.nodes == 0)
         throw SmfsError{K7_FM_SMFS_MEMORY};
 }
 
@@ -285,14 +313,7 @@ std::vector<SmfsName> Smfs::names(const SmfsOwner &owner, std::string_view direc
 std::uint32_t Smfs::free_bytes(const SmfsOwner &owner) const {
     if (!active_)
         throw SmfsError{K7_FM_SMFS_NOT_INITED};
-    std::uint64_t used = 0;
-    std::uint64_t owned = 0;
-    for (const auto &[id, node] : nodes_) {
-        used += node.size;
-        owned += node.owner == owner ? node.size : 0;
-    }
-    return static_cast<std::uint32_t>(
-        std::min(capacity_ - std::min(used, capacity_), quota_ - std::min(owned, quota_)));
+    return static_cast<std::uint32_t>(room_of(owner).bytes);
 }
 
 } // namespace k7::card

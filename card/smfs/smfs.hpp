@@ -59,7 +59,7 @@ class Smfs {
   public:
     static constexpr std::uint32_t kBlock = SmfsVault::kBlock;
     static constexpr std::size_t kNodesMax = 1024;  ///< files and directories of all FMs
-    static constexpr std::size_t kOwnerNodes = 512; ///< of one owner
+    static constexpr std::size_t kOwnerNodes = 512; ///< of one owner; see also room_of()
     /// Where an FM finds the tree that it shares with the other FMs of its signer.
     static constexpr std::string_view kShared = "/shared";
 
@@ -99,6 +99,12 @@ class Smfs {
     /// Names in a directory that fit @p pattern ('*' and '?'), sorted.
     [[nodiscard]] std::vector<SmfsName> names(const SmfsOwner &owner, std::string_view directory,
                                               std::string_view pattern) const;
+    struct Use {
+        std::uint64_t bytes = 0;
+        std::size_t nodes = 0;
+    };
+    /// What is in the tree of @p owner; nothing while inactive.
+    [[nodiscard]] Use use_of(const SmfsOwner &owner) const;
     /// Bytes that new files of @p owner may take together.
     [[nodiscard]] std::uint32_t free_bytes(const SmfsOwner &owner) const;
     /// For the card's own objects in files of FMs, which FMs must not read: what to derive their sealing keys from. It
@@ -160,6 +166,7 @@ class Smfs {
     [[nodiscard]] bool is_directory(std::int64_t node) const;
     [[nodiscard]] std::uint32_t entries(const SmfsOwner &owner, std::int64_t directory) const;
     [[nodiscard]] const Node &file_at(std::int64_t file, std::uint32_t offset, std::size_t length) const;
+    [[nodiscard]] Use room_of(const SmfsOwner &owner) const;
     void check_room(const SmfsOwner &owner, std::uint32_t size) const;
 
     // The table of nodes (smfs/table.cpp).

@@ -158,6 +158,8 @@ struct FmInfo {
     std::uint64_t build_time = 0;    ///< seconds since 1970, UTC
     std::uint64_t load_time = 0;     ///< seconds since 1970, UTC, by the card's clock
     std::uint64_t calls = 0;         ///< since firmware start
+    std::uint32_t smfs_used = 0;     ///< bytes of the files in its own SMFS tree
+    std::uint32_t smfs_nodes = 0;    ///< files and directories there; both 0 while the SMFS is not active
     std::string manufacturer;
     std::string product;
     Fingerprint fingerprint; ///< SHA-256 of the signed content

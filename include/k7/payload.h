@@ -111,7 +111,9 @@ struct k7_fm_info {
 	char product[16];	/* padded with 0 */
 	__u8 fingerprint[32];	/* SHA-256 of the signed content */
 	char certificate[32];	/* label of the certificate that it was signed with */
-	__u8 reserved[24];
+	__le32 smfs_used;	/* bytes of the files in its own SMFS tree */
+	__le32 smfs_nodes;	/* files and directories there; both 0 while the SMFS is not active */
+	__u8 reserved[16];
 };
 
 /** struct k7_fm_list - reply of FM_LIST: ordered by FM ID. A replaced FM that still

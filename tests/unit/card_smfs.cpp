@@ -121,6 +121,30 @@ TEST_F(CardSmfs, OneFmCannotTakeAllTheSpace) {
     EXPECT_EQ(struct_of<k7_smfs_info>(card.ring.command(K7_CMD_SMFS_INFO).data).quota, 10000u);
 }
 
+TEST_F(CardSmfs, OneSignerLeavesAsMuchToOthers) {
+    OperationalCard card({{"store", store()}, {"smfs-quota", "4194304"}});
+    load_keeper(card, kKeeper, first_signer());
+    load_keeper(card, kKeeper + 1, other_signer());
+    card.restart();
+    const auto fill = [&card](const std::string &directory) {
+        unsigned made = 0;
+        while (made < 2000 && card.call(kKeeper, "dir " + directory + std::to_string(made)).result == 0)
+            ++made;
+        return made;
+    };
+    EXPECT_EQ(card.call(kKeeper, "new /shared/half 2097152").result, 0u);
+    EXPECT_EQ(card.call(kKeeper, "new /more 1").result, kMemory) << "its own tree counts with the shared one";
+    for (int i = 0; i < 100; ++i)
+        EXPECT_EQ(card.call(kKeeper, "dir /shared/" + std::to_string(i)).result, 0u);
+    EXPECT_EQ(fill("/"), 512u - 101u);
+    EXPECT_EQ(card.call(kKeeper + 1, "free /").text(), "1048576");
+    EXPECT_EQ(card.call(kKeeper + 1, "new /pin 1048576").result, 0u);
+    const k7_fm_info first = card.list().at(0);
+    EXPECT_EQ(first.smfs_nodes, 512u - 101u);
+    EXPECT_EQ(first.smfs_used, 0u) << "what is shared is nobody's own";
+    EXPECT_EQ(card.list().at(1).smfs_used, 1048576u);
+}
+
 // ---- What the store shows -------------------------------------------------------------------------------------------
 
 TEST_F(CardSmfs, StoreShowsNeitherNamesNorNumbersNorSizes) {

@@ -38,6 +38,8 @@ Json to_json(const hsm::FmInfo &fm) {
             {"build_time", fm.build_time},
             {"load_time", fm.load_time},
             {"calls", fm.calls},
+            {"smfs_used", fm.smfs_used},
+            {"smfs_nodes", fm.smfs_nodes},
             {"image_size", fm.image_size},
             {"memory_size", fm.memory_size},
             {"fingerprint", to_string(fm.fingerprint)},

@@ -94,6 +94,8 @@ std::string fm_view_text(const FmView &view) {
                        row("Load Time", time_text(fm.load_time)) +                              //
                        row("ROM quota", of_limit(fm.image_size, view.card.fm_image_max)) +      //
                        row("Memory quota", of_limit(fm.memory_size, view.card.fm_memory_max)) + //
+                       row("SMFS", std::to_string(fm.smfs_used) + " bytes in " + std::to_string(fm.smfs_nodes) +
+                                       " files and directories of its own") +
                        row("Calls", std::to_string(fm.calls) + " since it was started");
     if (view.certificate)
         text +=
