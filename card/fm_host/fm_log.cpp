@@ -14,23 +14,28 @@ void FmLog::add(std::uint32_t fm_id, std::span<const std::byte> text) {
         const char c = static_cast<char>(byte);
         line += c >= ' ' && c <= '~' ? c : '?';
     }
-    lines_.push_back(line + "\n");
-    if (lines_.size() > kLines) {
-        lines_.pop_front();
-        ++first_line_;
-    }
+    lines_[next_line_] = line + "\n";
+    of_fms_[fm_id].push_back(next_line_++);
+    if (lines_.size() > kLines)
+        drop_line();
+}
+
+void FmLog::drop_line() {
+    const auto most = std::max_element(of_fms_.begin(), of_fms_.end(), [](const auto &one, const auto &other) {
+        return one.second.size() < other.second.size();
+    });
+    lines_.erase(most->second.front());
+    most->second.pop_front();
 }
 
 FmLog::Page FmLog::read(std::uint32_t first, std::size_t room) const {
-    Page page;
-    const std::uint32_t end = first_line_ + static_cast<std::uint32_t>(lines_.size());
-    page.next_line = std::clamp(first, first_line_, end);
-    while (page.next_line < end) {
-        const std::string &line = lines_[page.next_line - first_line_];
-        if (page.text.size() + line.size() > room)
+    Page page{.text = {}, .next_line = next_line_};
+    for (auto line = lines_.lower_bound(first); line != lines_.end(); ++line) {
+        if (page.text.size() + line->second.size() > room) {
+            page.next_line = line->first;
             break;
-        page.text += line;
-        ++page.next_line;
+        }
+        page.text += line->second;
     }
     return page;
 }

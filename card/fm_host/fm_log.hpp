@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// The lines that FMs log: the last ones are kept, each with a number, in memory only.
+// The lines that FMs log: the last ones are kept, each with a number, in memory only. When there is no more room the
+// oldest line goes of the FM that has most: one that talks all the time forgets its own words, not those of others.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <span>
 #include <string>
 
@@ -27,8 +29,11 @@ class FmLog {
     [[nodiscard]] Page read(std::uint32_t first, std::size_t room) const;
 
   private:
-    std::deque<std::string> lines_;
-    std::uint32_t first_line_ = 0; ///< number of lines_.front()
+    void drop_line();
+
+    std::map<std::uint32_t, std::string> lines_;                ///< by number
+    std::map<std::uint32_t, std::deque<std::uint32_t>> of_fms_; ///< numbers of the lines of each FM
+    std::uint32_t next_line_ = 0;
 };
 
 } // namespace k7::card
