@@ -17,12 +17,28 @@
 #define K7_FM_LOG_PERIOD	(HZ / 20)
 
 #define K7_FM_LOG_REPLY		4096		/* bytes of lines in one answer */
-#define K7_FM_LOG_BURST		100		/* lines printed in K7_FM_LOG_INTERVAL */
+#define K7_FM_LOG_BURST		100		/* lines of an FM printed in K7_FM_LOG_INTERVAL */
 #define K7_FM_LOG_INTERVAL	(5 * HZ)
+#define K7_FM_LOG_SHARES	32		/* as many FMs as a card holds */
+#define K7_FM_LOG_TAG		4		/* characters of an FM's ID, the begin of its lines */
 
 static bool fm_log = true;
 module_param(fm_log, bool, 0644);
 MODULE_PARM_DESC(fm_log, "copy what FMs print into the kernel's log (default on)");
+
+/**
+ * struct k7_fm_log_share - what one FM may print, so that none keeps others quiet
+ * @tag:	its ID, as in the lines; zeros: of no FM yet
+ * @used:	when it was last asked for, by k7_fm_log's @turn
+ * @limit:	lines that may be printed
+ * @missed:	lines that were not, since the last one that was
+ */
+struct k7_fm_log_share {
+	char tag[K7_FM_LOG_TAG];
+	u64 used;
+	struct ratelimit_state limit;
+	unsigned int missed;
+};
 
 /**
  * struct k7_fm_log - the way of FMs' lines into the kernel's log
@@ -31,8 +47,8 @@ MODULE_PARM_DESC(fm_log, "copy what FMs print into the kernel's log (default on)
  * @req:	FM_LOG that is under way, or NULL
  * @next:	number of the first line that was not printed yet
  * @wanted:	there was an event since the last FM_LOG was sent
- * @limit:	lines that may be printed
- * @missed:	lines that were not, since the last one that was
+ * @turn:	lines so far
+ * @shares:	of the FMs that have spoken
  */
 struct k7_fm_log {
 	struct k7_device *k7;
@@ -40,32 +56,63 @@ struct k7_fm_log {
 	struct k7_request *req;
 	u32 next;
 	bool wanted;
-	struct ratelimit_state limit;
-	unsigned int missed;
+	u64 turn;
+	struct k7_fm_log_share shares[K7_FM_LOG_SHARES];
 };
 
 /* ---- Printing ---- */
 
+static void k7_fm_log_begin_share(struct k7_fm_log_share *share, const char *tag)
+{
+	memcpy(share->tag, tag, sizeof(share->tag));
+	share->missed = 0;
+	ratelimit_state_init(&share->limit, K7_FM_LOG_INTERVAL, K7_FM_LOG_BURST);
+	ratelimit_set_flags(&share->limit, RATELIMIT_MSG_ON_RELEASE);
+}
+
+/* That of the FM which said @line. A new FM takes the one that was used longest ago. */
+static struct k7_fm_log_share *k7_fm_log_share(struct k7_fm_log *log, const char *line,
+					       size_t length)
+{
+	struct k7_fm_log_share *share = log->shares, *oldest = log->shares;
+	char tag[K7_FM_LOG_TAG] = {};
+
+	memcpy(tag, line, min(length, sizeof(tag)));
+	while (share < log->shares + K7_FM_LOG_SHARES && memcmp(share->tag, tag, sizeof(tag))) {
+		if (share->used < oldest->used)
+			oldest = share;
+		share++;
+	}
+	if (share == log->shares + K7_FM_LOG_SHARES) {
+		share = oldest;
+		k7_fm_log_begin_share(share, tag);
+	}
+	share->used = ++log->turn;
+	return share;
+}
+
 static void k7_fm_log_line(struct k7_fm_log *log, char *line, size_t length)
 {
 	struct device *dev = &log->k7->dev;
+	struct k7_fm_log_share *share;
 	size_t i;
 
-	if (!READ_ONCE(fm_log))
+	if (!length || !READ_ONCE(fm_log))
 		return;
-	if (!__ratelimit(&log->limit)) {
-		log->missed++;
-		return;
-	}
-	if (log->missed)
-		dev_info(dev, "%u lines of FMs are not shown here; ctfm log has the last ones\n",
-			 log->missed);
-	log->missed = 0;
 	/* The card promises printable text; who reads the log need not rely on that. */
 	for (i = 0; i < length; i++) {
 		if (!isascii(line[i]) || !isprint(line[i]))
 			line[i] = '?';
 	}
+	share = k7_fm_log_share(log, line, length);
+	if (!__ratelimit(&share->limit)) {
+		share->missed++;
+		return;
+	}
+	if (share->missed)
+		dev_info(dev, "%u lines of FM %.*s are not shown here; ctfm log has the last ones\n",
+			 share->missed, K7_FM_LOG_TAG, share->tag);
+	share->missed = 0;
 	dev_info(dev, "FM %.*s\n", (int)length, line);
 }
 
@@ -236,8 +283,6 @@ void k7_fm_log_add(struct k7_device *k7)
 		return;
 	log->k7 = k7;
 	INIT_DELAYED_WORK(&log->work, k7_fm_log_work);
-	ratelimit_state_init(&log->limit, K7_FM_LOG_INTERVAL, K7_FM_LOG_BURST);
-	ratelimit_set_flags(&log->limit, RATELIMIT_MSG_ON_RELEASE);
 	/* Events have come for a while: whoever sees it sees all of it. */
 	smp_store_release(&k7->fm_log, log);
 	k7_fm_log_kick(k7);

@@ -4,7 +4,7 @@
 
 printed() { dmesg | grep -c "k7pf0: FM a0fe $1\$"; }
 has_printed() { [ "$(printed "$1")" = "$2" ]; }
-says_missing() { dmesg | grep -q 'k7pf0: [0-9]* lines of FMs are not shown here'; }
+says_missing() { dmesg | grep -q 'k7pf0: [0-9]* lines of FM a0fe are not shown here'; }
 
 check 'load chatty' load_and_restart chatty
 wait_for 'what it says at its start' 5 has_printed 'chatty starts' 1
