@@ -45,8 +45,9 @@ void check(bool holds) {
         std::abort();
 }
 
-constexpr std::array<std::string_view, 12> kPaths{"/", "/a", "/b", "/a/b", "/a/c", "*",
-                                                  "?", "b",  "",   "//",   "/a/",  "/0123456789abcdef"};
+constexpr std::array<std::string_view, 16> kPaths{
+    "/",       "/a",        "/b",        "/a/b",    "/a/c", "*", "?", "b", "", "//", "/a/", "/0123456789abcdef",
+    "/shared", "/shared/a", "/shared/b", "/shared/"};
 constexpr std::array kEdges{0u,
                             K7_FM_IMAGE_BASE,
                             fm::test::kCode,
