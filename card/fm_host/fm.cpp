@@ -42,8 +42,8 @@ void Fm::start() {
     startup_ = K7_FM_STARTUP_FAILED;
     startup_value_ = result_of(K7_FAULT_PHASE_STARTUP, engine_->call(engine_->entry(), {}, card_.options.fm_budget));
     if (startup_value_ != 0) {
-        stop(K7_FM_STATUS_FAILED, Error(K7_ST_FM_NOT_STARTED, "the FM's start-up function failed with " +
-                                                                  std::to_string(startup_value_)));
+        stop(K7_FM_STATUS_FAILED,
+             Error(K7_ST_FM_NOT_STARTED, "the FM's start-up function failed with " + std::to_string(startup_value_)));
         return;
     }
     startup_ = K7_FM_STARTUP_OK;

@@ -43,8 +43,8 @@ class Fm {
 
     /// Hand @p request to its handler. @param reply receives the reply. @param slice as of FmEngine::resume()
     /// @return nothing when the call is paused: @p request must stay where it is until resume() has ended it
-    /// @throws Error FM_NOT_STARTED, FM_ISOLATED, FM_NO_HANDLER, FM_NO_REPLY; and as start(), but with kToTheEnd only: what halts
-    /// the card in a slice pauses there, and resume(kToTheEnd) throws it
+    /// @throws Error FM_NOT_STARTED, FM_ISOLATED, FM_NO_HANDLER, FM_NO_REPLY; and as start(), but with kToTheEnd only:
+    /// what halts the card in a slice pauses there, and resume(kToTheEnd) throws it
     std::optional<FmReply> call(std::span<const std::byte> request, std::span<std::byte> reply, std::uint64_t slice);
     /// Go on with a call that is paused. @return and throws as call()
     std::optional<FmReply> resume(std::span<std::byte> reply, std::uint64_t slice);
