@@ -158,6 +158,12 @@ def processes_of(session):
     return [line for line in done.stdout.splitlines() if "<defunct>" not in line]
 
 
+def servers():
+    """The FM's sides of gdb, which gives each a session of its own."""
+    done = subprocess.run(["pgrep", "-f", f"{BIN}/fmsdk'? gdbserver .*slow.elf"], capture_output=True, text=True, check=False)
+    return done.stdout.split()
+
+
 def until(condition):
     end = time.monotonic() + LIMIT_S
     while not condition():
@@ -200,6 +206,7 @@ def gdb_ends_with_fmsdk(card):
         process.send_signal(number)
         process.wait(timeout=LIMIT_S)
         until(lambda session=process.pid: not processes_of(session))
+        until(lambda: not servers())
         process.stdin.close()
         process.stdout.close()
         assert os.listdir(card.file("tmp")) == []

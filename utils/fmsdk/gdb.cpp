@@ -8,6 +8,7 @@
 #include <filesystem>
 
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "utils/common/files.hpp"
@@ -25,6 +26,7 @@ constexpr const char *kGdbProgram = "gdb-multiarch";
 int serve(const Tool &tool, const Options &options) {
     // gdb starts this on its own terminal, where Ctrl-C is meant for the FM.
     std::signal(SIGINT, SIG_IGN);
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL); // without gdb there is nobody to run the FM for
     const std::vector<hsm::SecureBytes> requests = requests_of(options);
     hsm::ThrowawayCard card(elf_of(options), "debug=stdio");
     card.start();
@@ -41,7 +43,7 @@ std::string quoted(const std::string &text) {
 }
 
 std::string server_command(const Options &options) {
-    std::string command = quoted(std::filesystem::read_symlink("/proc/self/exe")) + " gdbserver";
+    std::string command = "exec " + quoted(std::filesystem::read_symlink("/proc/self/exe")) + " gdbserver";
     const auto add = [&](const char *name, const std::vector<std::string> &values) {
         for (const std::string &value : values)
             command += std::string(" ") + name + "=" + quoted(value);
