@@ -103,13 +103,13 @@ void busy(Context &context) {
     std::vector<k7_completion> room(batch.size());
     batch.back().timeout_ms = 120000;
 
-    set_and_settle(context, "slow:400");
+    set_fault(context, "slow:400");
     context.tap.result(30, node.submit(batch), "30 requests that take 0.4 s each");
     const Stopwatch watch;
     context.tap.result(30, node.collect(room, 30, 120000), "end");
     context.tap.check(room.back().error == 0, "the last one, which was given the time, is answered");
     context.tap.check(watch.milliseconds() > 3000, "which takes longer than the driver's patience");
-    set_and_settle(context, "none");
+    set_fault(context, "none");
     context.tap.check(node.info().generation == generation && counter(context, "timeout_resets") == resets,
                       "nothing is reset");
 }
