@@ -18,6 +18,7 @@
 
 #define K7_FM_LOG_REPLY		4096		/* bytes of lines in one answer */
 #define K7_FM_LOG_BURST		100		/* lines of an FM printed in K7_FM_LOG_INTERVAL */
+#define K7_FM_LOG_CARD_BURST	1000		/* the same of a card, which may make FMs up */
 #define K7_FM_LOG_INTERVAL	(5 * HZ)
 #define K7_FM_LOG_SHARES	32		/* as many FMs as a card holds */
 #define K7_FM_LOG_TAG		4		/* characters of an FM's ID, the begin of its lines */
@@ -48,6 +49,7 @@ struct k7_fm_log_share {
  * @next:	number of the first line that was not printed yet
  * @wanted:	there was an event since the last FM_LOG was sent
  * @turn:	lines so far
+ * @limit:	lines that may be printed of all FMs
  * @shares:	of the FMs that have spoken
  */
 struct k7_fm_log {
@@ -57,17 +59,23 @@ struct k7_fm_log {
 	u32 next;
 	bool wanted;
 	u64 turn;
+	struct ratelimit_state limit;
 	struct k7_fm_log_share shares[K7_FM_LOG_SHARES];
 };
 
 /* ---- Printing ---- */
 
+static void k7_fm_log_limit(struct ratelimit_state *limit, int burst)
+{
+	ratelimit_state_init(limit, K7_FM_LOG_INTERVAL, burst);
+	ratelimit_set_flags(limit, RATELIMIT_MSG_ON_RELEASE);
+}
+
 static void k7_fm_log_begin_share(struct k7_fm_log_share *share, const char *tag)
 {
 	memcpy(share->tag, tag, sizeof(share->tag));
 	share->missed = 0;
-	ratelimit_state_init(&share->limit, K7_FM_LOG_INTERVAL, K7_FM_LOG_BURST);
-	ratelimit_set_flags(&share->limit, RATELIMIT_MSG_ON_RELEASE);
+	k7_fm_log_limit(&share->limit, K7_FM_LOG_BURST);
 }
 
 /* That of the FM which said @line. A new FM takes the one that was used longest ago. */
@@ -105,7 +113,7 @@ static void k7_fm_log_line(struct k7_fm_log *log, char *line, size_t length)
 			line[i] = '?';
 	}
 	share = k7_fm_log_share(log, line, length);
-	if (!__ratelimit(&share->limit)) {
+	if (!__ratelimit(&share->limit) || !__ratelimit(&log->limit)) {
 		share->missed++;
 		return;
 	}
@@ -283,6 +291,7 @@ void k7_fm_log_add(struct k7_device *k7)
 		return;
 	log->k7 = k7;
 	INIT_DELAYED_WORK(&log->work, k7_fm_log_work);
+	k7_fm_log_limit(&log->limit, K7_FM_LOG_CARD_BURST);
 	/* Events have come for a while: whoever sees it sees all of it. */
 	smp_store_release(&k7->fm_log, log);
 	k7_fm_log_kick(k7);

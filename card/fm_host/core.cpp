@@ -93,8 +93,20 @@ Core::~Core() {
     OPENSSL_cleanse(bytes_.data(), bytes_.size());
 }
 
-std::shared_ptr<const Core> take_core(const fm::FmEngine &engine, std::span<const std::byte> elf,
-                                      std::uint32_t address) {
+void hide_handles(std::span<std::byte> bytes, const std::set<std::uint32_t> &handles) {
+    constexpr std::uint32_t kHidden = K7_FAULT_KEY_HANDLE;
+    std::uint32_t word = 0;
+    if (handles.empty())
+        return;
+    for (std::size_t at = 0; at + sizeof(word) <= bytes.size(); ++at) {
+        std::memcpy(&word, bytes.data() + at, sizeof(word));
+        if (handles.contains(word))
+            std::memcpy(bytes.data() + at, &kHidden, sizeof(kHidden));
+    }
+}
+
+std::shared_ptr<const Core> take_core(const fm::FmEngine &engine, std::span<const std::byte> elf, std::uint32_t address,
+                                      const std::set<std::uint32_t> &handles) {
     Pages pages(engine, elf);
     const auto registers = engine.registers();
     const std::uint32_t stack = std::max(registers[kSp], kStackBase); // below it: the stack has overflowed
@@ -105,7 +117,9 @@ std::shared_ptr<const Core> take_core(const fm::FmEngine &engine, std::span<cons
         pages.add(value);
     for (const fm::Range &range : pages.memory())
         pages.add_used(range);
-    return std::make_shared<const Core>(pages.bytes());
+    Bytes bytes = pages.bytes();
+    hide_handles(std::span(bytes).subspan(sizeof(k7_fault_core)), handles);
+    return std::make_shared<const Core>(std::move(bytes));
 }
 
 Store::SealCore core_seal(const SmfsVault &vault, const Core *core) {

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 
 #include "card/fm/engine.hpp"
@@ -31,11 +32,14 @@ class Core {
     Bytes bytes_;
 };
 
+/// Put K7_FAULT_KEY_HANDLE in the place of each of @p handles in @p bytes, aligned or not.
+void hide_handles(std::span<std::byte> bytes, const std::set<std::uint32_t> &handles);
+
 /// Of an FM that has just faulted at data address @p address, K7_FAULT_CORE_BYTES of memory at most: the stack around
 /// its end, then pages that registers point to, data, heap, and the rest of the stack. Requests and replies are the
-/// host's and never in it. @param elf that @p engine was made from
+/// host's and never in it. @param elf that @p engine was made from @param handles hidden in it
 [[nodiscard]] std::shared_ptr<const Core> take_core(const fm::FmEngine &engine, std::span<const std::byte> elf,
-                                                    std::uint32_t address);
+                                                    std::uint32_t address, const std::set<std::uint32_t> &handles);
 
 /// For Store::add_fault_report(). @p core may be null, and outlives what is returned.
 [[nodiscard]] Store::SealCore core_seal(const SmfsVault &vault, const Core *core);

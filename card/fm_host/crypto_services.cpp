@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include <openssl/err.h>
+#include <openssl/rand.h>
 
 #include "card/fm_host/fm_memory.hpp"
 
@@ -55,10 +56,27 @@ std::uint32_t CryptoServices::serve(fm::FmEngine &engine, std::uint32_t number, 
 
 // ---- Handles --------------------------------------------------------------------------------------------------------
 
+// Handles are far from small numbers and from each other, so that whoever hides them in an FM's memory finds no others.
+std::uint32_t CryptoServices::first_handle() {
+    std::uint32_t handle = 0;
+    if (RAND_bytes(reinterpret_cast<unsigned char *>(&handle), sizeof(handle)) != 1)
+        throw Error(K7_ST_INTERNAL, "the random generator failed");
+    return handle;
+}
+
 std::uint32_t CryptoServices::new_handle() {
-    while (next_handle_ == 0 || keys_.contains(next_handle_) || digests_.contains(next_handle_))
-        ++next_handle_;
-    return next_handle_++;
+    constexpr std::uint32_t kStep = 0x9e3779b1; // odd, so all numbers have their turn
+    do
+        next_handle_ += kStep;
+    while (next_handle_ < K7_FM_SPACE || keys_.contains(next_handle_) || digests_.contains(next_handle_));
+    return next_handle_;
+}
+
+std::set<std::uint32_t> CryptoServices::key_handles() const {
+    std::set<std::uint32_t> handles;
+    for (const auto &[handle, key] : keys_)
+        handles.insert(handle);
+    return handles;
 }
 
 const Key &CryptoServices::key_at(std::uint32_t handle) const {

@@ -8,6 +8,7 @@
 #include <atomic>
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 
 #include "card/context.hpp"
@@ -33,6 +34,8 @@ class CryptoServices {
     [[nodiscard]] static bool takes_long(std::uint32_t number, const Arguments &arguments);
     /// @return what the FM gets. @throws FmRefusal, FmOverwork, SmfsError, StoreError
     std::uint32_t serve(fm::FmEngine &engine, std::uint32_t number, const Arguments &arguments);
+    /// Of the keys that there are.
+    [[nodiscard]] std::set<std::uint32_t> key_handles() const;
     void forget_keys() {
         keys_.clear();
         digests_.clear();
@@ -74,6 +77,7 @@ class CryptoServices {
     /// Where the handle of a new key goes, which there must be room for.
     [[nodiscard]] std::span<std::byte> room_for_key(fm::FmEngine &engine, std::uint32_t address) const;
     std::uint32_t keep(Key key, std::span<std::byte> handle_to);
+    [[nodiscard]] static std::uint32_t first_handle();
     [[nodiscard]] std::uint32_t new_handle();
 
     struct Asked;
@@ -86,7 +90,7 @@ class CryptoServices {
     KeyObjects objects_;
     std::map<std::uint32_t, Key> keys_; ///< by handle
     std::map<std::uint32_t, Digest> digests_;
-    std::uint32_t next_handle_ = 1;
+    std::uint32_t next_handle_ = first_handle();
 };
 
 } // namespace k7::card

@@ -58,7 +58,8 @@ std::uint32_t Fm::result_of(k7_fault_phase phase, const fm::Outcome &outcome) {
     case fm::Outcome::End::Killed:
         throw FmKilled{};
     case fm::Outcome::End::Faulted:
-        throw FmFault{report(phase, outcome), take_core(*engine_, stored_.elf, outcome.fault.address)};
+        throw FmFault{report(phase, outcome),
+                      take_core(*engine_, stored_.elf, outcome.fault.address, services_.key_handles())};
     case fm::Outcome::End::Paused:
         break;
     }
@@ -160,6 +161,8 @@ k7_fault_report Fm::report(k7_fault_phase phase, const fm::Outcome &outcome) con
 void Fm::describe_registers(k7_fault_report &report) const {
     const auto registers = engine_->registers();
     std::copy(registers.begin(), registers.end(), report.regs);
+    hide_handles(std::as_writable_bytes(std::span(report.regs)), services_.key_handles());
+    hide_handles(std::as_writable_bytes(std::span(&report.address, 1)), services_.key_handles());
     const auto backtrace = engine_->backtrace(report.pc, K7_FAULT_BACKTRACE_MAX);
     report.backtrace_count =
         static_cast<std::uint32_t>(std::min<std::size_t>(backtrace.size(), K7_FAULT_BACKTRACE_MAX));

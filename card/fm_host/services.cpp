@@ -154,6 +154,10 @@ void FmServices::forget_keys() {
     crypto_->forget_keys();
 }
 
+std::set<std::uint32_t> FmServices::key_handles() const {
+    return crypto_->key_handles();
+}
+
 void FmServices::give_back() {
     forget_keys();
     timers_.stop_all();

@@ -13,6 +13,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -70,6 +71,7 @@ class FmServices final : public fm::ServiceHandler {
     void rethrow_failure();
     /// Wipe the FM's keys and digest objects.
     void forget_keys();
+    [[nodiscard]] std::set<std::uint32_t> key_handles() const;
     /// The FM does not run again: that, its timers, and the files and searches that it left open.
     void give_back();
 

@@ -3,7 +3,7 @@
  * @file fault_report.h
  * The report that the card keeps of what halted it. It survives resets and power
  * cuts, is fetched through the boot loader's mailbox (so also from a halted
- * card), and never holds FM memory, SMFS content or a key. The core that is kept
+ * card), and never holds FM memory, SMFS content, a key or the handle of one. The core that is kept
  * beside it does hold FM memory: struct k7_fault_core.
  */
 #ifndef K7_FAULT_REPORT_H
@@ -42,6 +42,9 @@ enum k7_fault_phase {
 #define K7_FAULT_BACKTRACE_MAX	32
 #define K7_FAULT_SYMBOL_MAX	64
 #define K7_FM_FINGERPRINT_SIZE	32
+
+/* Stands in registers, addresses and memory where the handle of a key of the FM was: "key*". */
+#define K7_FAULT_KEY_HANDLE	0x2a79656b
 
 /** struct k7_fault_report - little endian, 640 bytes.
  * @version:	K7_FAULT_REPORT_VERSION
@@ -111,8 +114,8 @@ struct k7_fault_core_range {
  * @ranges:	ascending, without overlap; their bytes follow the struct one after the other
  *
  * What an FM writes itself: stack, data and heap, as far as K7_FAULT_CORE_BYTES go.
- * Never a request or reply of the host, never keys or SMFS content that the FM did
- * not itself read into its memory; what it did read may be there. So it is for
+ * Never a request or reply of the host, never the handle of a key, never keys or SMFS
+ * content that the FM did not itself read into its memory; what it did read may be there. So it is for
  * those who may administer the card.
  */
 struct k7_fault_core {

@@ -9,6 +9,7 @@
  */
 #include "text.h"
 #include <assert.h>
+#include <fm/crypto.h>
 #include <fm/ecall.h>
 #include <stdlib.h>
 
@@ -210,11 +211,28 @@ FAULT void fault_heap_damage(void)
     free(second);
 }
 
+/* A test finds the mark in the core, and by what follows it the handle that must not be there. */
+static volatile uint32_t handle_after_mark[3];
+FAULT void fault_with_key(void)
+{
+    uint8_t material[32];
+    FM_KEY key = 0;
+    for (unsigned i = 0; i < sizeof material; i++)
+        ((volatile uint8_t *)material)[i] = (uint8_t)(7 * i + 3);
+    FMKeyImport(&key, FM_KEY_AES, 0, material, sizeof material);
+    memzero_explicit(material, sizeof material);
+    handle_after_mark[0] = 0x6d61726b;
+    handle_after_mark[1] = ~key;
+    handle_after_mark[2] = key;
+    store8(key); /* in a register, and as the address */
+}
+
 static const struct fault {
     const char *name;
     void (*run)(void);
 } faults[] = {
     {"null-write", fault_null_write},
+    {"with-key", fault_with_key},
     {"null-read", fault_null_read},
     {"null-field", fault_null_field},
     {"wild-write", fault_wild_write},

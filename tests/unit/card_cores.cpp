@@ -102,6 +102,29 @@ TEST_F(CardCores, NeverHoldsTheMessage) {
     }
 }
 
+TEST_F(CardCores, NeverHoldsKeysOrTheirHandles) {
+    const auto card = halted("faults", kFaults, "with-key");
+    const Core core = read_core(card->host);
+    const Bytes mark = bytes_of("kram"); // little endian
+    const auto found = std::search(core.memory.begin(), core.memory.end(), mark.begin(), mark.end());
+    ASSERT_GE(core.memory.end() - found, 12) << "else this test looks at something else";
+    std::array<std::uint32_t, 3> words{};
+    std::memcpy(words.data(), &*found, sizeof(words));
+    EXPECT_EQ(words[2], static_cast<std::uint32_t>(K7_FAULT_KEY_HANDLE));
+    const std::uint32_t handle = ~words[1];
+    EXPECT_GE(handle, static_cast<std::uint32_t>(K7_FM_SPACE)) << "a handle that may be an address";
+    EXPECT_FALSE(contains(core.memory, std::as_bytes(std::span(&handle, 1))));
+    const k7_fault_report report = card->fault_report();
+    EXPECT_EQ(report.cause, static_cast<std::uint32_t>(K7_FAULT_STORE_ACCESS));
+    EXPECT_EQ(report.address, static_cast<std::uint32_t>(K7_FAULT_KEY_HANDLE));
+    EXPECT_FALSE(contains(std::as_bytes(std::span(&report, 1)), std::as_bytes(std::span(&handle, 1))));
+    Bytes key;
+    for (unsigned i = 0; i < 32; ++i)
+        key.push_back(static_cast<std::byte>(7 * i + 3));
+    for (std::size_t at = 0; at < key.size(); at += 8)
+        EXPECT_FALSE(contains(core.memory, std::span(key).subspan(at, 8))) << at;
+}
+
 TEST_F(CardCores, FullOfStackWhenTheStackOverflows) {
     const auto card = halted("faults", kFaults, "stack-overflow");
     const k7_fault_report report = card->fault_report();

@@ -176,7 +176,7 @@ TEST(HsmCtfm, TheFieldsWords) {
     fm.status = FmStatus::failed;
     EXPECT_EQ(to_string(fm.status), "Failed, did not start");
     fm.startup = FmStartup::refused;
-    EXPECT_EQ(startup_text(fm), "Refused: Unknown (7)");
+    EXPECT_EQ(startup_text(fm), "Refused: UNKNOWN (7)");
     fm.startup_value = 17;
     EXPECT_EQ(startup_text(fm), "Refused: it is not what was loaded");
     fm.startup = static_cast<FmStartup>(9);
