@@ -18,10 +18,10 @@
 
 #define K7_FM_LOG_REPLY		4096		/* bytes of lines in one answer */
 #define K7_FM_LOG_BURST		100		/* lines of an FM printed in K7_FM_LOG_INTERVAL */
-#define K7_FM_LOG_CARD_BURST	1000		/* the same of a card, which may make FMs up */
+#define K7_FM_LOG_CARD_BURST	1000		/* of a card, which may make FMs up */
 #define K7_FM_LOG_INTERVAL	(5 * HZ)
 #define K7_FM_LOG_SHARES	32		/* as many FMs as a card holds */
-#define K7_FM_LOG_TAG		4		/* characters of an FM's ID, the begin of its lines */
+#define K7_FM_LOG_TAG		4		/* of the FM's ID, which begins a line */
 
 static bool fm_log = true;
 module_param(fm_log, bool, 0644);

@@ -115,8 +115,8 @@ struct k7_fault_core_range {
  *
  * What an FM writes itself: stack, data and heap, as far as K7_FAULT_CORE_BYTES go.
  * Never a request or reply of the host, never the handle of a key, never keys or SMFS
- * content that the FM did not itself read into its memory; what it did read may be there. So it is for
- * those who may administer the card.
+ * content that the FM did not itself read into its memory; what it did read may be
+ * there. So it is for those who may administer the card.
  */
 struct k7_fault_core {
 	__le32 version;

@@ -81,7 +81,7 @@ struct k7_card_state {
 
 /** What an FM is. */
 enum k7_fm_status {
-	K7_FM_STATUS_LOADED = 1,	/* in the store, not started yet: needs a restart to activate */
+	K7_FM_STATUS_LOADED = 1,	/* in the store: needs a restart to activate */
 	K7_FM_STATUS_ENABLED = 2,	/* running */
 	K7_FM_STATUS_FAULTED = 3,	/* it faulted and was stopped: K7_POLICY_FAULT_ISOLATE */
 	K7_FM_STATUS_FAILED = 4,	/* it did not start: startup says why */
@@ -112,7 +112,7 @@ struct k7_fm_info {
 	__u8 fingerprint[32];	/* SHA-256 of the signed content */
 	char certificate[32];	/* label of the certificate that it was signed with */
 	__le32 smfs_used;	/* bytes of the files in its own SMFS tree */
-	__le32 smfs_nodes;	/* files and directories there; both 0 while the SMFS is not active */
+	__le32 smfs_nodes;	/* files and directories; both 0 while the SMFS is inactive */
 	__u8 reserved[16];
 };
 
