@@ -170,16 +170,6 @@ def fmcall_prints_nothing_that_a_terminal_obeys(card):
 
 
 @test
-def fmcall_prints_nothing_that_a_terminal_obeys(card):
-    card.load_fm("echo")
-    for text in ("Zoë ≠ 北京 🔑", "tab\tand\nline", "\u00a0"):
-        card.fmcall("a000", "--in", "-", stdin=text.encode()).expect(0, text + "\n")
-    for reply in (b"\xc2\x9b2J", b"\x1b[2J", b"\x9b2J", b"\x7f", b"\xc0\x9b", b"\xe0\x82\x9b", b"\xe2\x80\xae", b"\xc2",
-                  b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"\xf8\x88\x80\x80\x80", b"\xe2\x81\xa6", b"a\xff"):
-        card.fmcall("a000", "--in", "-", stdin=reply).expect(0, reply.hex() + "\n")
-
-
-@test
 def fmcall_status_of_the_fm(card):
     card.load_fm("vault")
     card.fmcall("a001", "get nothing").expect(1, err="answered with status ")
