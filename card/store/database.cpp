@@ -14,12 +14,9 @@
 namespace k7::card {
 namespace {
 
-std::int64_t ask(sqlite3 *handle, const char *sql) {
-    sqlite3_stmt *statement = nullptr;
-    sqlite3_prepare_v2(handle, sql, -1, &statement, nullptr);
-    const std::int64_t value = sqlite3_step(statement) == SQLITE_ROW ? sqlite3_column_int64(statement, 0) : 0;
-    sqlite3_finalize(statement);
-    return value;
+std::int64_t ask(sqlite3 *handle, std::string_view sql) {
+    Statement statement(handle, sql);
+    return statement.step() ? statement.integer(0) : 0;
 }
 
 // SQLite does not tell a full disk from a database that has reached its limit: it is the disk if that has less room

@@ -9,7 +9,27 @@
 namespace k7::card {
 namespace {
 
+/// While it lives, what is deleted is not overwritten.
+class QuickDeletes {
+  public:
+    explicit QuickDeletes(Database &database) : database_(database) { database_.execute("PRAGMA secure_delete = OFF"); }
+    ~QuickDeletes() {
+        try {
+            database_.execute("PRAGMA secure_delete = ON");
+        } catch (const Error &) {
+            // It touches no file. Without memory for it nothing else works either.
+        }
+    }
+    QuickDeletes(const QuickDeletes &) = delete;
+    QuickDeletes &operator=(const QuickDeletes &) = delete;
+
+  private:
+    Database &database_;
+};
+
+// Overwriting every page of what is dropped would need a journal as large as that.
 void drop_rows(Database &database, const Wipe &wiped) {
+    const QuickDeletes quick(database);
     if (wiped.fms)
         database.execute("DELETE FROM fm");
     if (wiped.smfs)
@@ -22,13 +42,11 @@ void drop_rows(Database &database, const Wipe &wiped) {
 
 } // namespace
 
-// Overwriting every page of what is dropped would need a journal as large as that. The key, and what is small, is
-// overwritten here; the second step sees to the rest.
+// The key, and what is small, is overwritten here; the second step sees to the rest.
 void Store::wipe_rows(const StoredWipe &wiped) {
     const Wipe &what = wiped.what;
-    database_.execute("PRAGMA secure_delete = OFF");
-    drop_rows(database_, what);
-    database_.execute("PRAGMA secure_delete = ON");
+    if (what.anything())
+        drop_rows(database_, what);
     if (wiped.fresh_smfs)
         put_smfs_state(*wiped.fresh_smfs);
     if (what.role)
@@ -55,7 +73,6 @@ void Store::change_and_wipe(const StoredWipe &wiped, const std::function<void()>
     try {
         commit_wipe(wiped, change);
     } catch (const Error &error) {
-        database_.execute("PRAGMA secure_delete = ON");
         if (error.status() != K7_ST_STORE_FULL || !wiped.what.anything() || !reserve_.give())
             throw;
         commit_wipe(wiped, change);
