@@ -260,7 +260,7 @@ struct k7_watch {
  * @payload_pages: pages of K7_PAYLOADS_MAX in use
  * @claim:	file that has claimed the card; taken with @gate held for writing
  * @channel_max: highest channel number
- * @ring_entries: entries of each ring
+ * @ring_entries: entries that a ring may have
  * @card_rings:	ring pairs of the card, used or not
  * @esn:	electronic serial number, printable
  * @state_lock:	protects changes of @state

@@ -25,6 +25,9 @@ static_assert((K7_RING_ENTRIES & K7_RING_SLOT_MASK) == 0);
 /* When polling does not seem to pay, every so many requests it is tried again. */
 #define K7_POLL_PROBE		64
 
+/* With more rings than this each has half the entries: an idle card takes less than 1 MiB. */
+#define K7_RINGS_WHOLE		8
+
 /* Requests of a backlog that are ended in one go, with interrupts off. */
 #define K7_BACKLOG_CHUNK	64
 
@@ -794,6 +797,13 @@ bool k7_rings_stop_all(struct k7_device *k7)
 
 /* ---- Memory ---- */
 
+static u32 k7_ring_entries(const struct k7_device *k7)
+{
+	if (k7->ring_count <= K7_RINGS_WHOLE)
+		return k7->ring_entries;
+	return min_t(u32, k7->ring_entries, K7_RING_ENTRIES / 2);
+}
+
 static int k7_ring_alloc(struct k7_device *k7, unsigned int index)
 {
 	struct k7_ring *ring = &k7->rings[index];
@@ -801,7 +811,7 @@ static int k7_ring_alloc(struct k7_device *k7, unsigned int index)
 
 	ring->k7 = k7;
 	ring->index = index;
-	ring->entries = k7->ring_entries;
+	ring->entries = k7_ring_entries(k7);
 	ring->vector = k7->vector_count > 1 ? 1 + index % (k7->vector_count - 1) : K7_VECTOR_EVENTS;
 	spin_lock_init(&ring->lock);
 	INIT_LIST_HEAD(&ring->backlog);

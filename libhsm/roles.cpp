@@ -54,6 +54,10 @@ void Card::logout() {
     request(*transport_, {K7_CMD_HSM_LOGOUT}, "log out");
 }
 
+std::uint32_t Card::end_shared_logins() {
+    return request(*transport_, {K7_CMD_HSM_LOGOUT, K7_LOGOUT_SHARED}, "log out").result;
+}
+
 void Card::change_password(ByteView password) {
     check_new_password(password);
     request(*transport_, {K7_CMD_HSM_PASSWORD, 0, password}, "change the password");

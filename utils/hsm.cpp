@@ -30,6 +30,8 @@ constexpr Command kCommands[] = {
     {"", "change-password", "Give the HSM SO another password", change_password, declare_change_password},
     {"", "login", "Log the SO in while a command runs, and out at its end; the kernel's upload takes FMs meanwhile",
      login_and_run, declare_login},
+    {"", "logout", "Log the SO out of every `hsm login` that is in progress, also of another terminal", logout,
+     declare_nothing},
     {"", "restart", "Restart the firmware, and FMs with it", restart, declare_nothing},
     {"", "zeroize", "Erase the SMFS and the SO's role; FMs and policies stay", zeroize, declare_erase},
     {"", "factory-reset", "Erase everything and reset all policies", factory_reset, declare_erase},

@@ -44,7 +44,11 @@ void handle<K7_CMD_HSM_LOGIN>(Firmware &firmware, const Command &command) {
 
 template <>
 void handle<K7_CMD_HSM_LOGOUT>(Firmware &firmware, const Command &command) {
+    if ((command.args[0] & ~K7_LOGOUT_SHARED) != 0)
+        throw Error(K7_ST_BAD_FIELD, "unknown flags of a logout");
     firmware.roles().logout(command.channel);
+    if ((command.args[0] & K7_LOGOUT_SHARED) != 0)
+        command.reply.result = firmware.roles().end_shared_logins();
 }
 
 template <>

@@ -88,6 +88,10 @@ Wipe Roles::login(std::uint32_t channel, std::span<const std::byte> password, bo
     return kZeroize;
 }
 
+std::uint32_t Roles::end_shared_logins() {
+    return static_cast<std::uint32_t>(std::erase_if(logged_in_, [](const auto &login) { return login.second; }));
+}
+
 void Roles::change_password(std::uint32_t channel, std::span<const std::byte> password) {
     require_login(channel);
     store_.set_credentials(make_credentials(password, kPasswordCost));

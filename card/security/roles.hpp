@@ -46,6 +46,8 @@ class Roles {
     /// @throws Error NOT_INITIALISED, BAD_PASSWORD
     Wipe login(std::uint32_t channel, std::span<const std::byte> password, bool shared);
     void logout(std::uint32_t channel) { logged_in_.erase(channel); }
+    /// Log out all channels whose login is shared. @return how many
+    std::uint32_t end_shared_logins();
     /// Other channels are logged out. @throws Error LOGIN_REQUIRED, BAD_FIELD
     void change_password(std::uint32_t channel, std::span<const std::byte> password);
     /// @return what it wiped; nothing when it had that value. @throws Error LOGIN_REQUIRED, NOT_FOUND, BAD_FIELD

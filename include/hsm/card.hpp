@@ -151,6 +151,8 @@ class HSM_EXPORT Card {
     /// @param shared  while it lasts, all channels of administrators may load FMs: for the kernel's firmware upload
     void login(ByteView password, bool shared = false);
     void logout();
+    /// Log out every channel whose login is shared, whoever has it. @return how many there were
+    std::uint32_t end_shared_logins();
     /// Needs login(). Other channels are logged out.
     void change_password(ByteView password);
     /// Erase the SMFS and the role; FMs and policies stay. The HSM is not initialised afterwards.

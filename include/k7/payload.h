@@ -232,12 +232,15 @@ struct k7_smfs_check {
 
 /* While such a login lasts, all channels may load FMs: for the kernel's upload. */
 #define K7_LOGIN_SHARED		(1u << 0)
+/* The logout is one of all channels whose login is shared, too. */
+#define K7_LOGOUT_SHARED	(1u << 0)
 
 /** struct k7_hsm_init - request of HSM_INIT: 32 bytes, then the HSM SO's password,
  * K7_PASSWORD_MIN .. K7_PASSWORD_MAX bytes. An HSM that is initialised already needs
  * the SO's login on this channel, and loses its SMFS.
  *
- * HSM_LOGIN: payload = password, arg0 = 0 or K7_LOGIN_SHARED. HSM_LOGOUT: no payload.
+ * HSM_LOGIN: payload = password, arg0 = 0 or K7_LOGIN_SHARED. HSM_LOGOUT: no payload,
+ * arg0 = 0 or K7_LOGOUT_SHARED; the result is the number of shared logins that it ended.
  * HSM_PASSWORD: payload = the new password. HSM_ZEROIZE, HSM_FACTORY_RESET,
  * HSM_DECOMMISSION: no payload.
  */

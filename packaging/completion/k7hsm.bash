@@ -31,7 +31,7 @@ _k7hsm()
 	local tool=$1 current=$2 previous=$3 word subcommand=
 	for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
 		case $word in
-		policy | smfs | init | login | change-password | restart | zeroize | factory-reset | decommission) subcommand=$word ;;
+		policy | smfs | init | login | logout | change-password | restart | zeroize | factory-reset | decommission) subcommand=$word ;;
 		list | set | info | check) [[ $subcommand =~ ^(policy|smfs)$ ]] && subcommand+=" $word" || subcommand=$word ;;
 		q | show | s | load | i | delete | d | activate | a | faults | log | cert | verify) subcommand=$word ;;
 		esac

@@ -213,6 +213,13 @@ def a_command_while_the_so_is_logged_in(card):
 
 
 @test
+def logout_says_that_there_was_nobody(card):
+    ready(card)
+    card.hsm("logout").expect(0, "No `hsm login` was in progress.\n")
+    assert card.hsm("logout", "--json").expect(0).json()["ended"] == 0
+
+
+@test
 def a_command_gets_its_signals_as_usual(card):
     ready(card)
     status = card.hsm("login", "--", "grep", "^SigIgn", "/proc/self/status").expect(0).out

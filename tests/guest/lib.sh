@@ -53,7 +53,7 @@ timed() {
 
 # wait_for TEXT SECONDS COMMAND...: polls until the command ends with 0.
 wait_for() {
-	text=$1 left=$(($2 * 20 * ${K7_SLOWDOWN:-1})) # a debugging kernel gets longer
+	text=$1 left=$(($2 * 20 * ${K7_PATIENCE:-1}))
 	shift 2
 	while [ $left -gt 0 ]; do
 		if "$@" >"$output" 2>&1 </dev/null; then

@@ -125,7 +125,7 @@ int call_until_gone(Call call) {
     int result = 0;
     do {
         result = call();
-    } while ((result == -EAGAIN || result == -ETIMEDOUT) && watch.milliseconds() < kHangOnHost * slowdown());
+    } while ((result == -EAGAIN || result == -ETIMEDOUT) && watch.milliseconds() < kHangOnHost * patience());
     return result;
 }
 

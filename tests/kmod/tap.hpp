@@ -15,9 +15,9 @@
 
 namespace k7test {
 
-/// How much longer than on a stock kernel things may take; tests/vm/init sets it for debugging kernels.
-inline double slowdown() {
-    const char *text = std::getenv("K7_SLOWDOWN");
+/// How many times as long as in a lone guest with a stock kernel things may take (tests/vm/run).
+inline double patience() {
+    const char *text = std::getenv("K7_PATIENCE");
     return text != nullptr ? std::max(1.0, std::strtod(text, nullptr)) : 1.0;
 }
 
@@ -41,7 +41,7 @@ class Tap {
     }
 
     void within(double milliseconds, double limit, const std::string &text) {
-        limit *= slowdown();
+        limit *= patience();
         char figure[64];
         std::snprintf(figure, sizeof(figure), " (%.1f ms, at most %.0f)", milliseconds, limit);
         check(milliseconds <= limit, text + figure);
@@ -76,7 +76,7 @@ template <typename Condition>
 bool eventually(double seconds, Condition condition) {
     const Stopwatch watch;
     while (!condition()) {
-        if (watch.milliseconds() > seconds * slowdown() * 1000)
+        if (watch.milliseconds() > seconds * patience() * 1000)
             return false;
         std::this_thread::sleep_for(std::chrono::milliseconds(1));
     }

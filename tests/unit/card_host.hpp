@@ -211,6 +211,10 @@ class CardHost {
 
     // ---- What happened ----
     unsigned interrupts(unsigned vector) { return interrupts_.at(vector); }
+    /// A write that raises one may return before it is sent, by a thread of the card that holds a gate (card/bus.hpp).
+    bool wait_interrupts(unsigned vector, unsigned wanted) {
+        return eventually([&] { return interrupts(vector) == wanted; });
+    }
     unsigned dma_accesses() { return dma_accesses_; }
     int threads() { return threads_; }
     unsigned guest_errors() { return logged(K7CARD_LOG_GUEST_ERROR); }

@@ -186,6 +186,26 @@ TEST(CardRoles, ASharedLoginLetsOthersLoadAndNothingElse) {
     EXPECT_EQ(card.ring.command(K7_CMD_FM_LOAD_BEGIN, request).status, K7_ST_LOGIN_REQUIRED);
 }
 
+TEST(CardRoles, SharedLoginsEndFromAnyChannel) {
+    OperationalCard card;
+    const auto on = [&](std::uint32_t channel, k7_cmd command, std::uint32_t flags, const Bytes &payload = {}) {
+        k7_sqe entry = card.ring.entry(command, payload);
+        entry.channel = channel;
+        entry.arg[0] = flags;
+        return *card.ring.send(entry);
+    };
+    ASSERT_EQ(on(7, K7_CMD_HSM_LOGIN, K7_LOGIN_SHARED, bytes_of(kPassword)).status, K7_ST_OK);
+    ASSERT_EQ(on(8, K7_CMD_HSM_LOGIN, K7_LOGIN_SHARED, bytes_of(kPassword)).status, K7_ST_OK);
+    ASSERT_EQ(on(9, K7_CMD_HSM_LOGIN, 0, bytes_of(kPassword)).status, K7_ST_OK);
+    EXPECT_EQ(on(5, K7_CMD_HSM_LOGOUT, 2).status, K7_ST_BAD_FIELD);
+    EXPECT_EQ(on(5, K7_CMD_HSM_LOGOUT, 0).result, 0u);
+    EXPECT_TRUE(logged_in(card.ring, 7));
+    EXPECT_EQ(on(5, K7_CMD_HSM_LOGOUT, K7_LOGOUT_SHARED).result, 2u);
+    EXPECT_FALSE(logged_in(card.ring, 7));
+    EXPECT_FALSE(logged_in(card.ring, 8));
+    EXPECT_TRUE(logged_in(card.ring, 9)) << "it is shared with nobody";
+}
+
 TEST(CardRoles, ALoadNeedsTheLoginUntilItsEnd) {
     OperationalCard card;
     const Bytes image = image_of("echo");

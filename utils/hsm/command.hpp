@@ -61,6 +61,7 @@ void declare_initialise(CommandLine &line, Options &options);
 int change_password(const Context &context);
 void declare_change_password(CommandLine &line, Options &options);
 int login_and_run(const Context &context);
+int logout(const Context &context);
 void declare_login(CommandLine &line, Options &options);
 
 // ---- erase.cpp ----

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
-// The HSM SO: hsm init, hsm change-password, hsm login.
+// The HSM SO: hsm init, hsm change-password, hsm login, hsm logout.
 #include <nlohmann/json.hpp>
 
 #include "utils/common/password.hpp"
@@ -100,6 +100,18 @@ int login_and_run(const Context &context) {
     const int status = run_program(context.options.command);
     card.logout();
     return status;
+}
+
+int logout(const Context &context) {
+    context.card.require_firmware("log out");
+    std::uint32_t ended = 0;
+    carry_out(context, "logout", [&] { ended = context.card.end_shared_logins(); });
+    context.tool.line(ended == 0   ? "No `hsm login` was in progress."
+                      : ended == 1 ? "The login of an `hsm login` is ended; its command goes on without it."
+                                   : "The logins of " + std::to_string(ended) +
+                                         " `hsm login` are ended; their commands go on without them.");
+    context.tool.result({{"card", context.card.name()}, {"ended", ended}});
+    return kExitDone;
 }
 
 } // namespace k7::tool::hsm_tool

@@ -46,6 +46,11 @@ check 'restart' k7reset $card
 check 'the uploaded FM can be called' fmcall -q a000 --text hello
 says 'and replies' '^hello$'
 
+# From elsewhere, while the command of `hsm login` runs.
+check 'a login that another command has ended' hsm login -- sh -c "hsm logout && sh /tmp/upload $upload /fm/echo.fm"
+says 'is reported' "The login of an .hsm login. is ended"
+check 'and is good for nothing any more' error_is preparing:hw-error
+
 # A spoiled byte in the middle.
 cp /fm/echo.fm /tmp/spoiled.fm
 size=$(wc -c </tmp/spoiled.fm)

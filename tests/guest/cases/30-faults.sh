@@ -9,7 +9,7 @@ back_to_work() {
 }
 
 bounded() {
-	if [ "$took" -le $(($2 * ${K7_SLOWDOWN:-1})) ]; then ok "$1 took $took ms"; else not_ok "$1 took $took ms, more than $2"; fi
+	if [ "$took" -le $(($2 * ${K7_PATIENCE:-1})) ]; then ok "$1 took $took ms"; else not_ok "$1 took $took ms, more than $2"; fi
 }
 
 check 'load echo' load_and_restart echo

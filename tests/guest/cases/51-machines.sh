@@ -11,11 +11,18 @@
 # vm: --smp 2 --iommu
 # vm stock: --smp 2 --append swiotlb=force
 # vm stock: --smp 8 --cards 8 --memory 1G
+# vm stock: --smp 16
 . /guest/lib.sh
 
 ioctl_test() { ./ioctl_test --node "$1" --card "/machine/peripheral/$2" request reset busy-reset; }
 
 echo "# $(grep -c ^processor /proc/cpuinfo) processors, $(sysfs interrupts) interrupts, $(sysfs rings) rings"
+entries=0
+for size in $(sed -n 's/^RING[0-9]*_SIZE *//p' /sys/kernel/debug/k7hsm/k7pf0/registers); do
+	entries=$((entries + size))
+done
+memory=$((entries * (64 + 32 + 512))) # of a submission, a completion and a slot's small payloads
+[ $memory -gt 0 ] && [ $memory -lt $((1 << 20)) ] && ok "the rings take less than 1 MiB" || not_ok "the rings take $memory bytes"
 grep k7pf /proc/interrupts | sed 's/^/# /'
 index=0
 for node in /dev/k7pf*; do

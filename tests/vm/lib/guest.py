@@ -114,8 +114,8 @@ class Guest:
         self.seconds_to_start: float | None = None
         self._report_tail = b""
         self._begin = time.monotonic()
-        self._limit = options.timeout * kernel.slowdown
-        self._deadline = self._begin + BOOT_LIMIT * kernel.slowdown if options.timeout else None
+        self._limit = options.timeout * kernel.patience
+        self._deadline = self._begin + BOOT_LIMIT * kernel.patience if options.timeout else None
         pipes = {name: os.pipe() for name in ("out", "err", "report")}
         write_ends = {name: ends[1] for name, ends in pipes.items()}
         environment = dict(os.environ, LD_LIBRARY_PATH=os.path.join(options.build, "lib"))

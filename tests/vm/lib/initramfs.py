@@ -157,7 +157,7 @@ def add_udev(archive: Archive, unpacked: str, packaging: str, library_dir: str) 
     add_libraries(archive, library_closure(programs, library_dir), library_dir)
 
 
-def run_archive(options, module: str | None, stock_modules: list[str], slowdown: int) -> bytes:
+def run_archive(options, module: str | None, stock_modules: list[str], slowdown: int, patience: int) -> bytes:
     """What belongs to one run: the driver, the command, the added files, and init's settings."""
     archive = Archive()
     if module:
@@ -172,6 +172,7 @@ def run_archive(options, module: str | None, stock_modules: list[str], slowdown:
     settings["K7_STDIN"] = "/dev/ttyS1" if options.stdin else "/dev/null"
     settings["K7_UDEV"] = "yes" if options.udev else "no"
     settings["K7_SLOWDOWN"] = str(slowdown)
+    settings["K7_PATIENCE"] = str(patience)
     settings["K7_MODULES"] = shlex.quote(" ".join(os.path.basename(path) for path in options.load))
     if not options.as_delivered:
         archive.copy(SO_PASSWORD, "k7/so-password")
