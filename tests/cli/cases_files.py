@@ -98,6 +98,7 @@ def an_output_that_is_an_input_is_refused(card):
     run("mkfm", "cert", "-k", card.file("new"), "-c", card.file("home/../new")).refuses(2, "is also an input")
     assert not card.file("new").exists()
     run("mkfm", "cert", "-k", elf, "-c", card.file("new"), "--password-file", elf, "--yes").refuses(2, "also an input")
+    run("mkfm", "-f", elf, "-k", "-", "-c", cert, "-o", card.file("no.fm"), "--password-file", "-").refuses(2, "two inputs")
     run("fmsdk", "profile", elf, "--lcov", elf).refuses(2, "is also an input")
     run("fmsdk", "profile", FMS / "echo.elf", "--file", elf, "--lcov", elf).refuses(2, "is also an input")
     card.ctfm("faults", "--elf", elf, "--core", elf).refuses(2, "is also an input")

@@ -258,8 +258,8 @@ def standard_input_is_one_password(card):
     new = write_password(card.file("new"), "a new password")
     by_input("init", "--label", "three", "--password-file", "-", "--new-password-file", new, "--yes").expect(0, "verified")
     both = ("--password-file", "-", "--new-password-file", "-")
-    by_input("change-password", *both).refuses(2, "cannot be both", "as a file")
-    by_input("init", "--label", "four", *both).refuses(2, "cannot be both")
+    by_input("change-password", *both).refuses(2, "cannot be two inputs", "as a file")
+    by_input("init", "--label", "four", *both).refuses(2, "cannot be two inputs")
     by_input("change-password", "--password-file", new, "--new-password-file", "-").expect(0, "verified")
     card.hsm("policy", "set", "fault", "halt").expect(0)
 

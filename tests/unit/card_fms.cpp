@@ -101,6 +101,26 @@ TEST(CardFm, StartUpThatReturnsAnErrorStopsOnlyItself) {
     EXPECT_EQ(card.ring.command(K7_CMD_FM_LOG, {}, 0xffffffff).result, 1u);
 }
 
+TEST(CardFm, ChattyOneForgetsItsOwnLinesOfTheLog) {
+    constexpr std::uint32_t kChatty = 0xa0fe;
+    OperationalCard card;
+    card.load("chatty");
+    card.load("startup-error");
+    card.restart();
+    ASSERT_EQ(card.call(kChatty, "3000").text(), "said 3000");
+    std::string log;
+    for (std::uint32_t line = 0;;) {
+        const CommandReply page = card.ring.command(K7_CMD_FM_LOG, {}, line);
+        if (page.text().empty())
+            break;
+        log += page.text();
+        line = page.result;
+    }
+    EXPECT_NE(log.find("a0f2 start-up gives up with 7\n"), std::string::npos) << "the words of another FM";
+    EXPECT_EQ(log.find("a0fe line 1\n"), std::string::npos);
+    EXPECT_TRUE(log.ends_with("a0fe line 3000\n"));
+}
+
 TEST(CardFm, ServicesDoWhatTheSdkExpects) {
     OperationalCard card;
     for (const char *fm : {"system", "smfs", "stream", "libc", "big"})

@@ -193,6 +193,12 @@ void write_file(const std::string &path, hsm::ByteView bytes, mode_t mode) {
     }
 }
 
+void refuse_one_input_for_two(const std::string &one, const std::string &other) {
+    if (one == "-" && other == "-")
+        throw hsm::Error(hsm::ErrorKind::usage, "standard input cannot be two inputs at once",
+                         "give one of them as a file");
+}
+
 void refuse_same_file(const std::string &output, const std::vector<std::string> &inputs) {
     for (const std::string &input : inputs)
         if (!input.empty() && input != "-" && same_file(output, input))

@@ -30,6 +30,9 @@ hsm::SecureBytes read_password_file(const std::string &path);
 /// @throws hsm::Error
 void write_file(const std::string &path, hsm::ByteView bytes, mode_t mode);
 
+/// To be asked before work begins. @throws hsm::Error (usage) when both are "-": each reads it to its end
+void refuse_one_input_for_two(const std::string &one, const std::string &other);
+
 /// To be asked before work begins. @param inputs files that were named beside @p output; empty names and "-" are none
 /// @throws hsm::Error (usage) when writing @p output would overwrite one of them
 void refuse_same_file(const std::string &output, const std::vector<std::string> &inputs);

@@ -3,6 +3,7 @@
 // The HSM SO: hsm init, hsm change-password, hsm login, hsm logout.
 #include <nlohmann/json.hpp>
 
+#include "utils/common/files.hpp"
 #include "utils/common/password.hpp"
 #include "utils/common/process.hpp"
 #include "utils/hsm/command.hpp"
@@ -13,13 +14,6 @@ namespace {
 void add_new_password_option(CommandLine &line, Options &options, const std::string &otherwise) {
     line.add("--new-password-file", options.new_password_file,
              "File whose first line is the password to set. Default: " + otherwise, "FILE");
-}
-
-/// Both read it to its end.
-void refuse_one_input_for_two(const Options &options) {
-    if (options.new_password_file == "-" && password_file(options.password_file) == "-")
-        throw hsm::Error(hsm::ErrorKind::usage, "standard input cannot be both password files",
-                         "give one of them as a file");
 }
 
 /// Log in, if there is an SO, and get the password to set: --password-file means both, and is read once, as it may be
@@ -49,7 +43,7 @@ void declare_initialise(CommandLine &line, Options &options) {
 int initialise(const Context &context) {
     hsm::Card &card = context.card;
     hsm::Card::check_label(context.options.label);
-    refuse_one_input_for_two(context.options);
+    refuse_one_input_for_two(context.options.new_password_file, password_file(context.options.password_file));
     card.require_firmware("initialise the HSM");
     const hsm::CardStatus before = card.status();
     const std::string again = before.initialised ? role_loss(before) + smfs_loss(before) : "";
@@ -75,7 +69,7 @@ void declare_change_password(CommandLine &line, Options &options) {
 
 int change_password(const Context &context) {
     hsm::Card &card = context.card;
-    refuse_one_input_for_two(context.options);
+    refuse_one_input_for_two(context.options.new_password_file, password_file(context.options.password_file));
     card.require_firmware("change the password");
     carry_out(context, "change-password", [&] {
         login(context.tool, card, context.options.password_file);
