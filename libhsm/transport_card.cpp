@@ -29,8 +29,10 @@ constexpr std::uint32_t kChannel = 1;
 constexpr milliseconds kRequestTimeout{30000};
 constexpr milliseconds kRequestTimeoutMax{600000};
 constexpr milliseconds kResetTimeout{30000};
-constexpr milliseconds kStartTimeout{10000};
-constexpr milliseconds kRingTimeout{1000};
+constexpr milliseconds kStartTimeout{60000};
+constexpr milliseconds kRingTimeout{20000};
+/// The driver's limits are for a card with a processor of its own; this one has the host's, which may be busy.
+constexpr milliseconds kMailboxTimeout{10000};
 constexpr milliseconds kPause{1};
 
 // Places in bus memory.
@@ -167,7 +169,7 @@ int InProcessCard::query(k7_ioc_query &query) {
     const std::uint32_t opcode = query.query == K7_QUERY_FAULT_CORE ? std::uint32_t{K7_BOOT_FAULT_CORE} : query.query;
     const std::lock_guard lock(mailbox_mutex_);
     Answer answer;
-    if (const int error = mailbox(opcode, query.arg, milliseconds(K7_MAILBOX_TIMEOUT_MS), answer))
+    if (const int error = mailbox(opcode, query.arg, kMailboxTimeout, answer))
         return error;
     query.card_status = answer.status;
     query.reply_len = answer.length;
@@ -182,7 +184,7 @@ int InProcessCard::erase(k7_ioc_erase &erase) {
     const std::uint32_t opcode = erase.target == K7_ERASE_FMS ? K7_BOOT_ERASE_FMS : K7_BOOT_ERASE_SMFS;
     const std::lock_guard lock(mailbox_mutex_);
     Answer answer;
-    if (const int error = mailbox(opcode, 0, milliseconds(K7_MAILBOX_ERASE_TIMEOUT_MS), answer))
+    if (const int error = mailbox(opcode, 0, kMailboxTimeout, answer))
         return error;
     erase.card_status = answer.status;
     erase.card_state = bus_.read(K7_REG_STATE);
@@ -205,7 +207,7 @@ int InProcessCard::start_reset(const k7_ioc_reset &reset, bool &stops) {
         opcode = K7_BOOT_RESET;
     const std::lock_guard lock(mailbox_mutex_);
     Answer answer;
-    const int error = mailbox(opcode, reset.mode, milliseconds(K7_MAILBOX_TIMEOUT_MS), answer);
+    const int error = mailbox(opcode, reset.mode, kMailboxTimeout, answer);
     return error != 0 ? error : (answer.status == K7_ST_OK ? 0 : EIO);
 }
 

@@ -37,16 +37,16 @@ void BootLoader::reset(k7card_reset_kind kind) {
 void BootLoader::run() {
     card_.bus.thread_start();
     while (true) {
-        const unsigned attention = card_.registers.wait_boot(next_look());
-        if (attention & kQuit)
+        const Registers::BootCall call = card_.registers.wait_boot(next_look());
+        if (call.attention & kQuit)
             break;
         try {
-            look(attention);
+            look(call);
         } catch (const StoreError &error) {
-            store_failed(error.what(), card_.registers.ticket());
+            store_failed(error.what(), call.ticket);
         } catch (const std::exception &error) { // no memory, no thread: the card cannot go on by itself
             card_.bus.log(K7CARD_LOG_ERROR, std::string("the boot loader failed: ") + error.what());
-            card_.registers.change_state(card_.registers.ticket(), K7_STATE_FAILED, K7_REASON_HARDWARE);
+            card_.registers.change_state(call.ticket, K7_STATE_FAILED, K7_REASON_HARDWARE);
         }
     }
     firmware_.reset();
@@ -62,22 +62,21 @@ std::optional<Clock::time_point> BootLoader::next_look() {
     return next;
 }
 
-void BootLoader::look(unsigned attention) {
-    if (attention & kReset)
-        restart();
-    if (attention & kFaults) {
+// A reset that comes in meanwhile makes the ticket, and so what is done here, worthless; the next round does it anew.
+void BootLoader::look(const Registers::BootCall &call) {
+    if (call.attention & kReset)
+        restart(call.ticket);
+    if (call.attention & kFaults) {
         card_.registers.call_firmware(); // the firmware may have to hang, or to go on
-        check_hardware();
+        check_hardware(call.ticket);
         storm_.begin();
     }
-    if (attention & kMailbox)
-        serve_mailbox();
-    check_watchdog();
+    if (call.attention & kMailbox)
+        serve_mailbox(call.ticket);
+    check_watchdog(call.ticket);
 }
 
-// The ticket is drawn first: when another reset comes in from here on, this start is void and the next round does it.
-void BootLoader::restart() {
-    const Gate::Ticket ticket = card_.registers.ticket();
+void BootLoader::restart(Gate::Ticket ticket) {
     const k7_boot_mode mode = card_.registers.reset_mode();
     firmware_.reset();
     if (cold_.exchange(false))
@@ -108,8 +107,7 @@ void BootLoader::stop_firmware() {
     firmware_.reset();
 }
 
-void BootLoader::check_hardware() {
-    const Gate::Ticket ticket = card_.registers.ticket();
+void BootLoader::check_hardware(Gate::Ticket ticket) {
     if (!card_.faults.active(FaultKind::HardwareFailed) || card_.registers.status().state == K7_STATE_FAILED)
         return;
     card_.registers.change_state(ticket, K7_STATE_FAILED, K7_REASON_HARDWARE);
@@ -118,7 +116,7 @@ void BootLoader::check_hardware() {
 
 // Counts ticks that this thread has seen pass without a beat and does not compare times: when the whole process was
 // stopped for a while, the firmware did not stand still, the world did.
-void BootLoader::check_watchdog() {
+void BootLoader::check_watchdog(Gate::Ticket ticket) {
     if (!firmware_ || firmware_->ended())
         return;
     const Clock::time_point now = Clock::now();
@@ -130,12 +128,13 @@ void BootLoader::check_watchdog() {
     } else if (now - last_tick_ >= card_.options.watchdog_tick()) {
         last_tick_ = now;
         if (++missed_ticks_ * card_.options.watchdog_tick() >= card_.options.watchdog)
-            halt_hung_firmware();
+            halt_hung_firmware(ticket);
     }
 }
 
-void BootLoader::halt_hung_firmware() {
-    const Gate::Ticket ticket = card_.registers.ticket();
+void BootLoader::halt_hung_firmware(Gate::Ticket ticket) {
+    if (ticket != card_.registers.ticket())
+        return; // a reset has just ended it
     card_.bus.log(K7CARD_LOG_ERROR, "watchdog: the firmware does not answer, it is halted");
     try {
         k7_fault_report report{};
@@ -154,9 +153,12 @@ void BootLoader::store_failed(const std::string &why, Gate::Ticket ticket) {
     stop_firmware();
 }
 
-void BootLoader::serve_mailbox() {
-    const Gate::Ticket ticket = card_.registers.ticket();
-    const MailboxCommand command = card_.registers.mailbox_command();
+void BootLoader::serve_mailbox(Gate::Ticket ticket) {
+    if (const auto command = card_.registers.mailbox_command(ticket))
+        serve(*command, ticket);
+}
+
+void BootLoader::serve(const MailboxCommand &command, Gate::Ticket ticket) {
     const auto text_of = [](const std::exception &error) {
         const std::string_view text = error.what();
         return std::as_bytes(std::span(text));

@@ -32,15 +32,16 @@ class BootLoader {
     friend struct BootCommands; ///< boot_loader/commands.cpp
 
     void run();
-    void look(unsigned attention);
-    void restart();
-    void serve_mailbox();
+    void look(const Registers::BootCall &call);
+    void restart(Gate::Ticket ticket);
+    void serve_mailbox(Gate::Ticket ticket);
+    void serve(const MailboxCommand &command, Gate::Ticket ticket);
     Bytes execute(const MailboxCommand &command, Gate::Ticket ticket);
     void start_firmware(k7_boot_mode mode, Gate::Ticket ticket);
     void stop_firmware();
-    void check_hardware();
-    void check_watchdog();
-    void halt_hung_firmware();
+    void check_hardware(Gate::Ticket ticket);
+    void check_watchdog(Gate::Ticket ticket);
+    void halt_hung_firmware(Gate::Ticket ticket);
     void store_failed(const std::string &why, Gate::Ticket ticket);
 
     [[nodiscard]] std::optional<Registers::Clock::time_point> next_look();

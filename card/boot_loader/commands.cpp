@@ -196,7 +196,7 @@ struct BootCommands {
         return {};
     }
 
-    // The reset itself follows the answer (BootLoader::serve_mailbox).
+    // The reset itself follows the answer (BootLoader::serve).
     static Bytes reset(BootLoader &, const MailboxCommand &command, Gate::Ticket) {
         boot_mode(command.args[0]);
         return {};

@@ -357,7 +357,7 @@ unsigned Registers::attention_locked() const {
     return faults_.active(FaultKind::HangMailbox) ? attention_ & ~static_cast<unsigned>(kMailbox) : attention_;
 }
 
-unsigned Registers::wait_boot(std::optional<Clock::time_point> deadline) {
+Registers::BootCall Registers::wait_boot(std::optional<Clock::time_point> deadline) {
     std::unique_lock lock(mutex_);
     const auto called = [&] { return attention_locked() != 0; };
     if (deadline)
@@ -366,12 +366,12 @@ unsigned Registers::wait_boot(std::optional<Clock::time_point> deadline) {
         boot_wake_.wait(lock, called);
     const unsigned attention = attention_locked();
     attention_ &= ~attention;
-    return attention;
+    return {attention, ticket()};
 }
 
-MailboxCommand Registers::mailbox_command() const {
+std::optional<MailboxCommand> Registers::mailbox_command(Gate::Ticket event_ticket) const {
     const std::scoped_lock lock(mutex_);
-    return mailbox_.command();
+    return event_ticket == ticket() ? std::optional(mailbox_.command()) : std::nullopt;
 }
 
 void Registers::answer_mailbox(Gate::Ticket event_ticket, k7_status status, std::span<const std::byte> reply) {

@@ -97,9 +97,16 @@ class Registers {
     void reset(k7_boot_mode mode, bool keep_mailbox);
     [[nodiscard]] k7_boot_mode reset_mode() const;
     void call_boot_loader(unsigned attention);
+    /// What the boot loader is called for, and the ticket for what it does about it: a reset that comes later makes
+    /// that worthless, and calls again.
+    struct BootCall {
+        unsigned attention = 0;
+        Gate::Ticket ticket = 0;
+    };
     /// Sleep until there is something to look at or @p deadline. @return what; it is cleared
-    unsigned wait_boot(std::optional<Clock::time_point> deadline);
-    [[nodiscard]] MailboxCommand mailbox_command() const;
+    BootCall wait_boot(std::optional<Clock::time_point> deadline);
+    /// The command that waits; none when @p ticket is of before a reset.
+    [[nodiscard]] std::optional<MailboxCommand> mailbox_command(Gate::Ticket ticket) const;
     void answer_mailbox(Gate::Ticket ticket, k7_status status, std::span<const std::byte> reply);
 
     // ---- Firmware ----

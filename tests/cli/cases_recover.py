@@ -33,7 +33,7 @@ def the_story(card):
     run("k7reset", card.selector).expect(4, "HALTED")
     started = time.monotonic()
     run("fmrecover", "--fm", "--yes", card.selector).expect(0, ["All FMs erased (2 FMs); verified", "is OPERATIONAL"])
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 40  # of LIMIT_S: nothing that it does waits for a hung card
     run("enquiry", "--card", card.selector, "--check").expect(0, " hardware status      OK\n")
     card.load_fm("vault")
     assert secret_of(card) == "swordfish4711", "the SMFS must outlive fmrecover --fm"
@@ -146,14 +146,17 @@ class Cuts:
         return subprocess.Popen(self.command, env=self.environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                 stderr=subprocess.DEVNULL, start_new_session=True)
 
-    def rounds(self):
-        """Each is a run that was killed or came to its end. found_now() is to be called in it."""
+    def rounds(self, enough=lambda: True):
+        """Each is a run that was killed or came to its end. found_now() is to be called in it. They end when @enough()
+        says so; until then kills are spread once more, over the time that the search has found."""
         for number in range(self.MOST):
-            if number >= self.LEAST and self.found["old"] and self.found["new"]:
+            found = number >= self.LEAST and self.found["old"] and self.found["new"]
+            if found and enough():
                 return
-            spread = number < self.SPREAD
+            spread = number < self.SPREAD or found
+            whole = self.delay if found else self.whole
             process = self._started()
-            time.sleep(self.whole * (number + 0.5) / self.SPREAD if spread else self.delay)
+            time.sleep(whole * (number % self.SPREAD + 0.5) / self.SPREAD if spread else self.delay)
             process.kill()
             self._was_killed = process.wait() == -signal.SIGKILL
             self._searches = not spread
@@ -180,7 +183,7 @@ def killed_while_loading_old_or_new(card):
 
     old = back_to_old()
     logins = 0
-    for _ in cuts.rounds():
+    for _ in cuts.rounds(lambda: logins > 0):
         logins += card.hsm("show", "--json").expect(0).json()["status"]["login_attempts"] < 3
         card.ctfm("activate").expect(0)  # a login that was cut short counts as wrong until one succeeds
         fms = card.content()[1]

@@ -86,6 +86,8 @@ IMAGES = pathlib.Path(tempfile.gettempdir()) / f"k7cli-images.{os.getpid()}"
 def run(*arguments, stdin=b"", home="/nonexistent", user=None, cwd=None, variables=None):
     """Run a tool without a terminal: a session of its own, so that /dev/tty cannot be opened."""
     command = [str(BIN / arguments[0])] + [str(argument) for argument in arguments[1:]]
+    if arguments[0] == "enquiry" and "--timeout" not in arguments:
+        command += ["--timeout", "50"]  # a busy machine is no dead card
     if user is not None:
         command = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", "--"] + command
     done = subprocess.run(command, input=stdin, capture_output=True, env=dict(environment(home), **(variables or {})),
@@ -175,7 +177,7 @@ class Card:
         self.home = self.directory / "home"
         self.home.mkdir()
         self.store = self.directory / "store.db"
-        self.as_delivered = f"sim:{self.store},esn={ESN}"
+        self.as_delivered = f"sim:{self.store},esn={ESN},watchdog-ms=20000"  # a busy machine does not halt it
         self.selector = f"{self.as_delivered},so-password-file={PASSWORD_FILE}"  # ready for FMs
         self.signer = Signer(self.directory, "signer")
         self._images = {}

@@ -27,13 +27,10 @@ TEST(CardFault, LinkDownReadsAllOnes) {
 }
 
 TEST(CardFault, HangIsSeenAndThenHaltedByTheWatchdog) {
-    OperationalCard card(Properties{{"watchdog-ms", "2000"}});
+    OperationalCard card(Properties{{"watchdog-ms", "6000"}});
     card.host.write(K7_REG_EVENT_STATUS, K7_EVENT_ALL);
     card.host.write(K7_REG_EVENT_MASK, K7_EVENT_STATE | K7_EVENT_FAULT);
-    card.host.set("fault", "hang");
-    card.ring.push(card.ring.entry(K7_CMD_NOP));
-    card.ring.doorbell();
-    EXPECT_FALSE(card.ring.take(kShort));
+    hang(card);
     EXPECT_EQ(card.host.state(), static_cast<std::uint32_t>(K7_STATE_OPERATIONAL)) << "hung, not halted yet";
     EXPECT_EQ(card.host.mailbox(K7_BOOT_IDENTIFY).status, K7_ST_OK) << "the boot loader lives";
     ASSERT_TRUE(card.host.wait_state(K7_STATE_HALTED));
@@ -52,10 +49,7 @@ TEST(CardFault, HangIsSeenAndThenHaltedByTheWatchdog) {
 
 TEST(CardFault, HangThatEndsInTimeIsNoHalt) {
     OperationalCard card(Properties{{"watchdog-ms", "60000"}});
-    card.host.set("fault", "hang");
-    card.ring.push(card.ring.entry(K7_CMD_NOP));
-    card.ring.doorbell();
-    EXPECT_FALSE(card.ring.take(kShort));
+    hang(card);
     card.host.set("fault", "none");
     EXPECT_TRUE(card.ring.take());
 }
@@ -87,7 +81,7 @@ TEST(CardFault, LostInterruptsLeaveTheCompletion) {
     OperationalCard card;
     card.host.set("fault", "lose-irq");
     EXPECT_EQ(card.ring.command(K7_CMD_NOP).status, K7_ST_OK);
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    wait_parked(card); // what was to be sent has been lost
     EXPECT_EQ(card.host.interrupts(K7_VECTOR_RING(0)), 0u);
     card.host.set("fault", "lose-irq:1");
     EXPECT_EQ(card.ring.command(K7_CMD_NOP).status, K7_ST_OK);

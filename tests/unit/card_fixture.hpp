@@ -159,4 +159,27 @@ inline std::string field_text(std::span<const char> field) {
     return {field.data(), ::strnlen(field.data(), field.size())};
 }
 
+/// Until the firmware's thread has parked: a NOP is complete when its doorbell returns.
+inline void wait_parked(OperationalCard &card) {
+    const auto served_here = [&] {
+        card.ring.push(card.ring.entry(K7_CMD_NOP));
+        card.ring.doorbell();
+        return card.ring.take(std::chrono::milliseconds(0)) || (card.ring.take(), false);
+    };
+    ASSERT_TRUE(eventually([&] {
+        std::this_thread::sleep_for(std::chrono::milliseconds(5));
+        return served_here();
+    }));
+}
+
+/// Hang the firmware, with a NOP in the ring. A round that it has begun may still serve one.
+inline void hang(OperationalCard &card) {
+    ASSERT_EQ(card.host.set("fault", "hang"), "");
+    ASSERT_TRUE(eventually([&] {
+        card.ring.push(card.ring.entry(K7_CMD_NOP));
+        card.ring.doorbell();
+        return !card.ring.take(std::chrono::milliseconds(100));
+    }));
+}
+
 } // namespace k7::test

@@ -42,11 +42,15 @@ constexpr const char *kPasswordFile = "tests/so-password";
 /// For a card that is as a factory delivers it.
 const std::pair<std::string, std::string> kAsDelivered{"so-password-file", ""};
 
-/// @p properties of a card that is ready for FMs, unless they say otherwise.
+/// @p properties of a card that is ready for FMs, unless they say otherwise. Threads that a busy machine leaves aside
+/// for a while are not taken for hung.
 inline Properties provisioned(Properties properties) {
-    const auto says = [](const auto &property) { return property.first == kAsDelivered.first; };
-    if (std::none_of(properties.begin(), properties.end(), says))
-        properties.emplace_back("so-password-file", kPasswordFile);
+    const Properties defaults{{"so-password-file", kPasswordFile}, {"watchdog-ms", "20000"}};
+    for (const auto &preset : defaults) {
+        const auto says = [&](const auto &property) { return property.first == preset.first; };
+        if (std::none_of(properties.begin(), properties.end(), says))
+            properties.push_back(preset);
+    }
     return properties;
 }
 

@@ -150,6 +150,7 @@ TEST(CardLies, UnknownStatusAndNonsenseHead) {
 
 TEST(CardLies, StormRaisesTheVectorsOfEventsAndRings) {
     OperationalCard card;
+    wait_parked(card); // nobody holds a gate, which would join interrupts that wait (card/bus.hpp)
     const auto total = [&] { return card.host.interrupts(K7_VECTOR_EVENTS) + card.host.interrupts(K7_VECTOR_RING(0)); };
     const unsigned before = total();
     card.host.set("fault", "storm:5000");
@@ -166,7 +167,7 @@ TEST(CardLies, StormRaisesTheVectorsOfEventsAndRings) {
     card.host.mailbox(K7_BOOT_IDENTIFY); // the storm is played by the boot loader, so now it has ended
     const unsigned ended = total();
     std::this_thread::sleep_for(kShort);
-    EXPECT_LE(total(), ended + 1) << "at most the interrupt of the NOP above";
+    EXPECT_LE(total(), ended + 3) << "at most that of the NOP above, and one of each vector that waited meanwhile";
     expect_honest(card);
 }
 
@@ -232,18 +233,18 @@ TEST(CardLies, StuckRingForeverUntilPowerOff) {
 }
 
 TEST(CardLies, SlowFirmwareLivesAndKeepsTheOrder) {
-    OperationalCard card(Properties{{"watchdog-ms", "300"}});
-    card.host.set("fault", "slow:700");
+    OperationalCard card(Properties{{"watchdog-ms", "2500"}});
+    card.host.set("fault", "slow:3000");
     const auto begin = std::chrono::steady_clock::now();
     const std::uint32_t first = card.ring.push(card.ring.entry(K7_CMD_NOP));
     const std::uint32_t second = card.ring.push(card.ring.entry(K7_CMD_NOP));
     card.ring.doorbell();
     EXPECT_EQ(card.ring.take()->tag, first);
-    EXPECT_GE(std::chrono::steady_clock::now() - begin, std::chrono::milliseconds(700));
+    EXPECT_GE(std::chrono::steady_clock::now() - begin, std::chrono::milliseconds(3000));
     EXPECT_EQ(card.ring.take()->tag, second);
-    EXPECT_GE(std::chrono::steady_clock::now() - begin, std::chrono::milliseconds(1400));
-    EXPECT_EQ(card.host.state(), static_cast<std::uint32_t>(K7_STATE_OPERATIONAL)) << "twice the watchdog's limit";
-    EXPECT_EQ(card.host.get("fault"), "slow:700");
+    EXPECT_GE(std::chrono::steady_clock::now() - begin, std::chrono::milliseconds(6000));
+    EXPECT_EQ(card.host.state(), static_cast<std::uint32_t>(K7_STATE_OPERATIONAL)) << "longer than the watchdog, twice";
+    EXPECT_EQ(card.host.get("fault"), "slow:3000");
     card.host.set("fault", "none");
     expect_honest(card);
 }
@@ -354,11 +355,12 @@ TEST(CardLies, MailboxGarbage) {
 
 TEST(CardLies, GoneForAWhile) {
     OperationalCard card;
-    card.host.set("fault", "gone:300");
+    card.host.set("fault", "gone:600000");
     EXPECT_EQ(card.host.read(K7_REG_MAGIC), 0xffffffff);
     EXPECT_EQ(card.host.read(K7_REG_INTX), 0xffffffff);
     card.ring.push(card.ring.entry(K7_CMD_NOP));
     card.ring.doorbell();
+    card.host.set("fault", "gone:300");
     EXPECT_TRUE(eventually([&] { return card.host.read(K7_REG_MAGIC) == K7_MAGIC; }));
     EXPECT_EQ(card.host.get("fault"), "none");
     EXPECT_FALSE(card.ring.take(kShort)) << "the doorbell was lost";

@@ -253,19 +253,20 @@ TEST(CardRings, RandomBytesDiffer) {
     EXPECT_NE(one.data, other.data);
 }
 
-// The firmware is kept busy by a call on another ring, so the batch is fetched whole and the aborts find it waiting.
 TEST(CardRings, PayloadsAfterAnIdleTime) {
-    OperationalCard card(Properties{{"watchdog-ms", "400"}}); // idle firmware looks around each 100 ms
+    OperationalCard card(Properties{{"watchdog-ms", "4000"}}); // idle firmware beats each second
     std::vector<Bytes> replies;
     for (int i = 0; i < 3; ++i) {
         replies.push_back(card.ring.command(K7_CMD_GET_RANDOM, {}, K7_PAYLOAD_MAX).data);
         EXPECT_EQ(replies.back().size(), std::size_t{K7_PAYLOAD_MAX});
-        std::this_thread::sleep_for(std::chrono::milliseconds(300));
+        const std::uint32_t beats = card.host.read(K7_REG_HEARTBEAT);
+        EXPECT_TRUE(eventually([&] { return card.host.read(K7_REG_HEARTBEAT) - beats >= 2; })); // a whole idle round
     }
     EXPECT_NE(replies[0], replies[1]);
     EXPECT_NE(replies[1], replies[2]);
 }
 
+// The firmware is kept busy by a call on another ring, so the batch is fetched whole and the aborts find it waiting.
 TEST(CardRings, AbortTakesBackWhatDidNotRunYet) {
     OperationalCard card;
     card.load("slow");

@@ -188,8 +188,8 @@ TEST(CardRoles, ASharedLoginLetsOthersLoadAndNothingElse) {
 
 TEST(CardRoles, SharedLoginsEndFromAnyChannel) {
     OperationalCard card;
-    const auto on = [&](std::uint32_t channel, k7_cmd command, std::uint32_t flags, const Bytes &payload = {}) {
-        k7_sqe entry = card.ring.entry(command, payload);
+    const auto on = [&](std::uint32_t channel, std::uint16_t opcode, std::uint32_t flags, const Bytes &payload = {}) {
+        k7_sqe entry = card.ring.entry(opcode, payload);
         entry.channel = channel;
         entry.arg[0] = flags;
         return *card.ring.send(entry);

@@ -137,8 +137,8 @@ std::chrono::duration<double> time_to_die(const Words &code) {
     const auto ended = std::chrono::steady_clock::now();
     killer.join();
     EXPECT_EQ(outcome.end, Outcome::End::Killed);
-    EXPECT_GT(outcome.instructions, 0u);
-    return ended - killed;
+    // On a busy machine the kill may come before the call has begun.
+    return outcome.instructions == 0 ? time_to_die(code) : ended - killed;
 }
 
 TEST(Kill, EndsAnEndlessLoopSoon) {

@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // What the tools print, byte for byte, and the small things they share.
+#include <chrono>
+#include <filesystem>
+#include <iterator>
+#include <thread>
+
 #include <nlohmann/json.hpp>
 #include <sys/stat.h>
 
@@ -156,10 +161,14 @@ TEST(HsmEnquiry, ACardIsAskedAndAHungOneCostsTheTimeoutOnly) {
     EXPECT_EQ(views.at(0).reason(), "PRE-INIT");
     EXPECT_EQ(views.at(0).identity->esn, "0123-4567-89AB");
     EXPECT_EQ(views.at(1).contact, Contact::no_access);
+    const auto threads = [] { return std::distance(std::filesystem::directory_iterator("/proc/self/task"), {}); };
+    const auto before = threads();
+    alive.node += ",fault=hang-mailbox"; // no answer, however late somebody looks
     const auto late = k7::tool::ask_modules({alive}, std::chrono::milliseconds(0));
     EXPECT_EQ(late.at(0).contact, Contact::no_answer);
     EXPECT_FALSE(late.at(0).healthy());
-    std::this_thread::sleep_for(std::chrono::milliseconds(500)); // the thread left behind still has its card
+    while (threads() > before) // the thread left behind still has its card
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
 }
 
 TEST(HsmCtfm, TheFieldsWords) {

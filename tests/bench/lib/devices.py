@@ -12,7 +12,7 @@ import time
 # In this order: once virtio_crypto is there, Linux 6.1 asks it to check the signatures of further modules.
 MODULES = ("nvme", "virtio_pci", "algif_skcipher", "virtio_crypto")
 NULL_DISK_BYTES = 64 << 20
-SWTPM_START_LIMIT = 10  # seconds
+SWTPM_START_LIMIT = 60  # seconds
 
 
 class Missing(Exception):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The guest's root: a base part with everything that was built, cached by content, and a small part for one run."""
 
+import contextlib
 import hashlib
 import os
 import shlex
@@ -106,12 +107,10 @@ def base_key(init: str, build: str) -> str:
 
 def forget_old(cache: str, keep: int = 8) -> None:
     """Keep the newest few base parts; another run that still reads one has it open."""
-    parts = sorted((os.path.join(cache, name) for name in os.listdir(cache)), key=os.path.getmtime)
-    for path in parts[:-keep]:
-        try:
+    paths = [os.path.join(cache, name) for name in os.listdir(cache) if name.endswith(".cpio")]
+    with contextlib.suppress(FileNotFoundError):  # another run forgets it
+        for path in sorted(paths, key=os.path.getmtime)[:-keep]:
             os.unlink(path)
-        except FileNotFoundError:
-            pass
 
 
 def cached_base(cache: str, init: str, build: str) -> bytes:
