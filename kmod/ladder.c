@@ -76,11 +76,7 @@ static bool k7_rung_gone(struct k7_device *k7)
 
 static bool k7_rung_recovery(struct k7_device *k7)
 {
-	if (!pci_channel_offline(k7->pdev))
-		return false;
-	atomic_inc(&k7->counters.aer);
-	trace_k7_ladder(k7, "recovery");
-	return true;
+	return pci_channel_offline(k7->pdev);
 }
 
 /* ---- Rung: the firmware does not run ---- */

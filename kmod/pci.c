@@ -7,6 +7,7 @@
 #include <linux/module.h>
 
 #include "regs.h"
+#include "trace.h"
 #include "visible.h"
 
 #define K7_RECOVERY_TIMEOUT_MS	30000	/* for the PCI core to recover a frozen channel */
@@ -249,6 +250,8 @@ static pci_ers_result_t k7_pci_error_detected(struct pci_dev *pdev, pci_channel_
 		return PCI_ERS_RESULT_CAN_RECOVER;
 	case pci_channel_io_frozen:
 		dev_warn(&pdev->dev, "PCI channel is frozen: waiting for a reset of the slot\n");
+		atomic_inc(&k7->counters.aer);
+		trace_k7_ladder(k7, "recovery");
 		if (k7_reset_begin(k7))
 			k7_pci_freeze(k7);
 		return PCI_ERS_RESULT_NEED_RESET;

@@ -122,7 +122,7 @@ enum k7_reason {
 #define K7_MB_STATUS_GET(v)	((v) & 0xffff)
 #define K7_MB_TAG_GET(v)	(((v) >> 16) & 0x7fff)
 #define K7_MB_COMMAND(opcode, tag) ((opcode) | (((tag) & 0x7fffu) << 16))
-#define K7_MAILBOX_TIMEOUT_MS		1000
+#define K7_MAILBOX_TIMEOUT_MS		3000
 #define K7_MAILBOX_ERASE_TIMEOUT_MS	10000
 
 /* Boot loader commands. Replies are in include/k7/payload.h and fault_report.h. */

@@ -117,8 +117,9 @@ void test_bulk_disturbed(Context &context) {
     Tap &tap = context.tap;
     const Node node(context.node);
     const std::vector<std::byte> memory(2 << 20);
-    set_fault(context, "hang");
+    set_fault(context, kNoCompletions);
     k7_submission submission = Node::submission(K7_CMD_FM_LOAD_DATA);
+    submission.timeout_ms = 60000;
     submission.in_addr = reinterpret_cast<std::uintptr_t>(memory.data());
     submission.in_len = static_cast<std::uint32_t>(memory.size());
     const std::vector<k7_submission> batch(64, submission);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 //
 // The rungs of the ladder (docs/driver.md), each provoked by a fault of its own and seen by its counter. The driver is
-// to be loaded with request_timeout_ms=1000, and the FM `slow` with the card.
+// to be loaded with request_timeout_ms=2500, and the FM `slow` with the card.
 #include <cstring>
 #include <map>
 #include <vector>
@@ -24,18 +24,23 @@ Counters counters(const Context &context) {
     return all;
 }
 
-/// Which counters have risen, as "name name".
-std::string risen(const Context &context, const Counters &before) {
+/// Which counters have risen, as "name name". The poll may find what an interrupt is late to tell, so that it counts
+/// only where it is @p wanted.
+std::string risen(const Context &context, const Counters &before, const std::string &wanted) {
     std::string names;
-    for (const auto &[name, value] : counters(context))
+    for (const auto &[name, value] : counters(context)) {
+        if (name == "completions_polled" && wanted != name)
+            continue;
         names += value > before.at(name) ? (names.empty() ? "" : " ") + name : "";
+    }
     return names;
 }
 
 /// Only these counters rise, in the order of the alphabet.
 void expect_risen(Context &context, const Counters &before, const std::string &wanted) {
-    const bool good = eventually(kPatience, [&] { return risen(context, before) == wanted; });
-    context.tap.check(good, "counters that rise: " + wanted + (good ? "" : "; but it was: " + risen(context, before)));
+    const bool good = eventually(kPatience, [&] { return risen(context, before, wanted) == wanted; });
+    context.tap.check(good, "counters that rise: " + wanted +
+                                (good ? "" : "; but it was: " + risen(context, before, wanted)));
 }
 
 void expect_service(Context &context, const std::string &text) {
@@ -55,20 +60,27 @@ struct SlowCall {
     k7_ioc_request request{};
 };
 
-/// Not a short command: it would be answered before anybody needs an interrupt.
+/// Not a short command: it would be answered before anybody needs an interrupt. Whatever else the driver sends
+/// meanwhile finds the completion, too, so it is tried a few times.
 void polled(Context &context) {
     const Counters before = counters(context);
     SlowCall call("30000000");
     set_fault(context, "lose-irq");
-    context.tap.result(0, Node(context.node).send(call.request), "a request whose interrupt is lost");
+    int result = 0;
+    for (int i = 0; i < 5 && result == 0 && counter(context, "completions_polled") == before.at("completions_polled");
+         i++)
+        result = Node(context.node).send(call.request);
+    context.tap.result(0, result, "a request whose interrupt is lost");
     set_fault(context, "none");
     expect_risen(context, before, "completions_polled");
 }
 
 void halted(Context &context) {
     const Counters before = counters(context);
-    set_fault(context, "hang");
-    context.tap.result(-ECANCELED, Node(context.node).nop(20000), "a request on a card that halts");
+    set_fault(context, kNoCompletions);
+    Blocked request([&] { return Node(context.node).nop(60000); });
+    halt_in_flight(context);
+    context.tap.result(-ECANCELED, request.result(), "a request on a card that halts");
     expect_risen(context, before, "halted");
     restore(context, Node(context.node));
 }
@@ -83,7 +95,7 @@ void aborted(Context &context) {
 
     set_fault(context, "slow:5000");
     Blocked running([&] { return runner.send(patient); });
-    std::this_thread::sleep_for(std::chrono::milliseconds(200));
+    context.tap.check(eventually(kPatience, [&] { return in_flight(context, "NOP"); }), "a long request is in flight");
     const Stopwatch watch;
     context.tap.result(-ETIMEDOUT, waiter.nop(), "a request behind a long one");
     context.tap.within(watch.milliseconds(), 4500, "ends in its own time");
@@ -119,7 +131,7 @@ void reset(Context &context, const std::string &text, const std::string &second_
     const std::uint32_t generation = node.info().generation;
     const Counters before = counters(context);
 
-    set_fault(context, "drop-completion:1");
+    set_fault(context, kNoCompletions); // more than one: the end of a channel may come first
     context.tap.result(-ETIMEDOUT, node.nop(500), text);
     set_fault(context, second_fault);
     const bool up = eventually(kPatience, [&] { return node.info().generation > generation; });

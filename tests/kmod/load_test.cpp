@@ -182,7 +182,7 @@ constexpr char kKeyboard[] = "/sys/devices/platform/i8042/serio0/power/wakeup";
 
 bool suspend_to_idle() {
     // A key that comes before the machine sleeps ends the attempt.
-    for (const char *seconds : {"5", "10", "20"}) {
+    for (const char *seconds : {"5", "10", "20", "40", "60"}) {
         qmp("@later " + std::string(seconds) + " human-monitor-command", R"({"command-line": "sendkey a"})");
         if (write_text("/sys/power/state", "freeze"))
             return true;
@@ -202,7 +202,8 @@ void test_suspend_under_load(Context &context) {
     const std::uint32_t generation = listener.info().generation;
     Blocked event([&] {
         k7_ioc_event taken;
-        return listener.event(taken, 60000, K7_EVENT_RESET) ?: static_cast<int>(taken.events);
+        return listener.event(taken, static_cast<std::uint32_t>(60000 * patience()), K7_EVENT_RESET)
+                   ?: static_cast<int>(taken.events);
     });
     if (write_text(kKeyboard, "enabled")) {
         const bool done = under_load(context, "suspend to idle", suspend_to_idle);

@@ -56,10 +56,15 @@ bool pciehp_has_slots() {
 
 /// By the slot's switch when pciehp has it: who pushes the attention button has five seconds to change his mind.
 void unplug(Context &context, const std::string &address) {
-    if (pciehp_has_slots())
-        std::ofstream(slot_of(address) / "power") << "0\n";
-    else
+    if (!pciehp_has_slots()) {
         qmp("device_del", R"({"id": ")" + qom_id(context) + R"("})");
+        return;
+    }
+    (void)eventually(10, [&] { // refused while it is still being switched on
+        std::ofstream power(slot_of(address) / "power");
+        power << "0\n" << std::flush;
+        return power.good();
+    });
 }
 
 /// Does the slot of @p address say that it is empty? A slot of ACPI hot plug says so too early.

@@ -92,7 +92,8 @@ check 'as it was' cmp /tmp/payload /tmp/reply
 # itself needs more of them until echo has come.
 slow_call() { fmcall -q --timeout 100 a0fa --text 490000000 >/dev/null 2>&1 & }
 waits() { grep "opcode=FM_CALL.* in_len=$1 " $debugfs/requests; }
-for call in $(seq $((2 + 2 * ${K7_SLOWDOWN:-1}))); do
+slow=${K7_SLOWDOWN:-1}
+for call in $(seq $((2 + 2 * slow + 4 * (${K7_PATIENCE:-1} / slow - 1)))); do
 	slow_call
 	slow_calls="$slow_calls $!"
 done
@@ -126,6 +127,8 @@ done
 other_may_not() { ! su -s /bin/sh nobody -c 'cat /sys/class/devcoredump/devcd*/data'; }
 check 'the core dump is for root only' other_may_not
 for data in /sys/class/devcoredump/devcd*/data; do echo 1 >"$data"; done
+no_dumps() { ! dumps; }
+wait_for 'the core dump goes' 10 no_dumps
 
 check 'function level reset' k7reset --kind function $card
 wait_for 'uevent: live again' 5 uevent_seen "change live operational none $(sysfs generation)"

@@ -10,7 +10,7 @@ cat >/tmp/upload <<'END'
 echo 1 >"$1/loading"
 cat "$2" >"$1/data"
 echo 0 >"$1/loading"
-left=600
+left=$((600 * ${K7_PATIENCE:-1}))
 while [ -e "$1" ] && [ "$(cat "$1/status" 2>&1)" != idle ] && [ $left -gt 0 ]; do
 	left=$((left - 1))
 	usleep 50000

@@ -23,6 +23,7 @@ check 'ctfm log has them' ctfm log
 says 'to the last' 'line 1000'
 check 'one more' fmcall a0fe --text 1
 wait_for 'how many were left out is said' 5 says_missing
+wait_for 'before the line itself' 5 has_printed 'line 1' 3
 
 echo 0 >/sys/module/k7hsm/parameters/fm_log
 before=$(printed 'line [0-9]*')

@@ -6,5 +6,5 @@
 
 check 'load the slow FM' load_and_restart slow
 check 'unload the driver' rmmod k7hsm
-check 'load it with less patience' insmod /lib/modules/k7hsm.ko request_timeout_ms=1000
+check 'load it with less patience' insmod /lib/modules/k7hsm.ko request_timeout_ms=2500
 exec ./ioctl_test ladder closing

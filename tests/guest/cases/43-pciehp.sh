@@ -56,7 +56,7 @@ says 'from its store' slow
 
 for round in 1 2; do
 	use "$card"
-	check "round $round: switch the slot off" sh -c "echo 0 >$slot/power"
+	wait_for "round $round: switch the slot off" 10 sh -c "echo 0 >$slot/power" # refused while it is being switched on
 	all_let_go "round $round: slot off"
 	check_status "round $round: an empty slot cannot be switched on" 1 sh -c "echo 1 >$slot/power"
 	plug

@@ -11,10 +11,10 @@ check 'echo is on the card' load_and_restart echo
 ./k7fuzz --node $card --seconds 30 --seed "$seed" >/tmp/fuzz || not_ok "fuzzing as root with seed $seed"
 grep -v '^# [0-9a-f.]*$' /tmp/fuzz
 tail -n 1 /tmp/fuzz | grep -q '^ok' || tail -n 20 /tmp/fuzz
-check 'nobody gets a card that works' k7reset $card
+wait_for 'nobody gets a card that works' 20 k7reset $card
 ./k7fuzz --node $card --nobody --seconds 30 --seed "$seed" >/tmp/fuzz || not_ok "fuzzing as nobody with seed $seed"
 grep -v '^# [0-9a-f.]*$' /tmp/fuzz
 tail -n 1 /tmp/fuzz | grep -q '^ok' || tail -n 20 /tmp/fuzz
-check 'the card can be brought back' k7reset $card
+wait_for 'the card can be brought back' 20 k7reset $card
 check 'and works' enquiry
 finish

@@ -18,6 +18,7 @@
 
 #include "k7/hw.h"
 #include "linux/k7hsm.h"
+#include "tests/kmod/tap.hpp"
 
 namespace k7fuzz {
 namespace {
@@ -216,6 +217,7 @@ bool Machine::recover() {
     k7_ioc_info info{};
     info.size = sizeof(info);
     bool works = fd >= 0 && ::ioctl(fd, K7_IOC_INFO, &info) == 0;
+    const k7test::Stopwatch watch;
     for (int tries = 0; works && !rings_work(info.card_state); tries++) {
         k7_ioc_reset reset{};
         reset.size = sizeof(reset);
@@ -223,9 +225,9 @@ bool Machine::recover() {
         const int failed = ::ioctl(fd, K7_IOC_RESET, &reset) == 0 ? 0 : errno;
         if (failed == EPERM || failed == EBADF)
             break; // not ours to mend
-        if (tries == 20)
+        works = watch.milliseconds() < 30000 * k7test::patience();
+        if (!works)
             complain("the card does not come back: errno " + std::to_string(failed));
-        works = tries < 20;
         ::usleep(20000);
         info.size = sizeof(info);
         if (::ioctl(fd, K7_IOC_INFO, &info) != 0)
