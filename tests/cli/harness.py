@@ -248,6 +248,9 @@ def main(arguments):
     verbose = "-v" in arguments
     names = [argument for argument in arguments if argument != "-v"]
     counts = {"passed": 0, "failed": 0, "skipped": 0}
+    # Who starts this in the background of a shell without job control ignores them, and so would each tool.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
     write_password(PASSWORD_FILE, SO_PASSWORD)
     try:
         for function in TESTS:
