@@ -45,7 +45,7 @@ std::string named_directory() {
 }
 
 std::string directory_to_write() {
-    if (const std::string named = named_directory(); !named.empty())
+    if (std::string named = named_directory(); !named.empty())
         return named;
     return ::geteuid() == 0 ? kSystemDirectory : user_directory();
 }

@@ -17,7 +17,7 @@ constexpr std::string_view kDigits = "0123456789abcdef";
 struct Utf8Form {
     std::uint8_t mask;
     std::uint8_t lead;
-    std::size_t length;
+    std::uint16_t length;
     std::uint32_t least;
 };
 constexpr Utf8Form kUtf8Forms[] = {

@@ -96,9 +96,10 @@ class SourcePaths {
   private:
     static std::string find(const std::string &file) {
         std::error_code error;
-        for (const std::string &directory : {sdk_directory(), sdk_directory() + "/.."})
-            if (std::filesystem::exists(directory + "/" + file, error))
-                return std::filesystem::canonical(directory + "/" + file, error);
+        const std::filesystem::path sdk = sdk_directory();
+        for (const std::filesystem::path &path : {sdk / file, sdk / ".." / file})
+            if (std::filesystem::exists(path, error))
+                return std::filesystem::canonical(path, error);
         return {};
     }
 
