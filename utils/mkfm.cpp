@@ -218,7 +218,6 @@ hsm::Bytes make_identity(const Options &options, bool &encrypted) {
 int make_certificate(const Tool &tool, const Options &options) {
     require_option(options.key, "-k KEY");
     require_option(options.certificate, "-c CERT");
-    k7::tool::refuse_one_input_for_two(options.key, options.password_file);
     k7::tool::refuse_same_file(options.certificate, {key_file(options), options.password_file});
     bool encrypted = false;
     const hsm::Bytes certificate = names_uri(options.key)

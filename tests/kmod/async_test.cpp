@@ -452,7 +452,7 @@ void test_async_timeouts(Context &context, const Node &node) {
     Tap &tap = context.tap;
     const int timeouts = counter(context, "timeouts");
     const std::uint32_t generation = node.info().generation;
-    set_fault(context, "drop-completion:1000000");
+    set_fault(context, kNoCompletions);
     k7_submission submission = Node::submission(K7_CMD_NOP);
     submission.timeout_ms = 6000;
     const Stopwatch watch;
@@ -578,7 +578,7 @@ void test_async_unbind(Context &context) {
     Tap &tap = context.tap;
     Node node(context.node);
     const std::string address = pci_address(context);
-    set_fault(context, "drop-completion:1000000");
+    set_fault(context, kNoCompletions);
     node.submit(nops(kInFlightMax));
     Blocked collector([&] { return count_ends(node, kInFlightMax, ENODEV); });
     std::this_thread::sleep_for(std::chrono::milliseconds(100));

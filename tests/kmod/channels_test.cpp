@@ -113,8 +113,7 @@ void overtaken(Context &context) {
 
 /// The estimate by which waiters poll, of ring 0. 0: unknown.
 unsigned long poll_estimate(const Context &context) {
-    const std::string card = context.sysfs.substr(context.sysfs.rfind('/') + 1);
-    const std::string line = first_line("/sys/kernel/debug/k7hsm/" + card + "/rings"), name = " latency_ns=";
+    const std::string line = first_line(debugfs_file(context, "rings")), name = " latency_ns=";
     const std::size_t at = line.find(name);
     return at == std::string::npos ? 0 : std::strtoul(line.c_str() + at + name.size(), nullptr, 10);
 }

@@ -48,10 +48,14 @@ inline int counter(const Context &context, const std::string &name) {
     return std::atoi(first_line(context.sysfs + "/counters/" + name).c_str());
 }
 
-/// Does the card have a request of this kind now? As debugfs has it, which tests/vm/init mounts.
+/// A file of the card's in debugfs, which tests/vm/init mounts.
+inline std::string debugfs_file(const Context &context, const std::string &name) {
+    return "/sys/kernel/debug/k7hsm/" + context.sysfs.substr(context.sysfs.rfind('/') + 1) + "/" + name;
+}
+
+/// Does the card have a request of this kind now?
 inline bool in_flight(const Context &context, const std::string &command) {
-    const std::string card = context.sysfs.substr(context.sysfs.rfind('/') + 1);
-    std::ifstream requests("/sys/kernel/debug/k7hsm/" + card + "/requests");
+    std::ifstream requests(debugfs_file(context, "requests"));
     for (std::string line; std::getline(requests, line);) {
         if (line.find("opcode=" + command + " ") != std::string::npos)
             return true;
@@ -59,13 +63,14 @@ inline bool in_flight(const Context &context, const std::string &command) {
     return false;
 }
 
-/// A request that nothing ends but the halt, which comes while it is in flight: what plays it keeps its completion
-/// back.
+/// A fault that has requests stay in flight.
+constexpr char kNoCompletions[] = "drop-completion:1000000";
+
+/// Halts the card while a NOP is in flight, for which kNoCompletions is to be played.
 inline void halt_in_flight(Context &context) {
     context.tap.check(eventually(20, [&] { return in_flight(context, "NOP"); }), "a request is in flight");
     set_fault(context, "hang");
 }
-constexpr char kNoCompletions[] = "drop-completion:1000000";
 
 /// Back to a card that works, whatever a test has left behind.
 inline void restore(Context &context, const Node &node) {

@@ -140,7 +140,7 @@ void test_all_disturbed(Context &context) {
     const Node node(context.node);
     k7_submission nop = Node::submission(K7_CMD_NOP);
     nop.timeout_ms = 500;
-    set_fault(context, "drop-completion:1000000");
+    set_fault(context, kNoCompletions);
     {
         Uring ring(4);
         const Stopwatch watch;
