@@ -19,6 +19,9 @@ GTEST_SKIP = re.compile(r"^(\S+:\d+): Skipped\n(.+)$", re.M)
 # What a test program prints; the guest runner indents it.
 PLAIN_SKIP = re.compile(r"^ *skip ([^:\n]+): (.+)$", re.M)
 STYLE_SKIP = re.compile(r"^# skipped: (.+)$", re.M)
+# GoogleTest repeats its failures, with a count before.
+FAILURE = re.compile(r"^ *(not ok .+|\[  FAILED  \] [^\s\d].*?(?= \(\d+ ms\)$|$)|== .+)", re.M)
+FAILURES_MAX = 10  # that a suite shows in the closing lines
 
 
 @dataclasses.dataclass
@@ -41,6 +44,7 @@ class SuiteResult:
     failed: int = 0
     skipped: int = 0
     skips: list[Skip] = dataclasses.field(default_factory=list)
+    failures: list[str] = dataclasses.field(default_factory=list)
     log: str = ""
 
 
@@ -49,6 +53,20 @@ def find_skips(output: str) -> list[Skip]:
     skips = [Skip(what, why.strip()) for what, why in PLAIN_SKIP.findall(output)]
     skips += [Skip(what, why.strip()) for what, why in GTEST_SKIP.findall(output)]
     return skips + [Skip("a check", why.strip()) for why in STYLE_SKIP.findall(output)]
+
+
+def find_failures(output: str) -> list[str]:
+    """What a suite that has failed says of it, each with the guest case that it belongs to; else its last line."""
+    failures: list[str] = []
+    case = ""
+    for line in FAILURE.findall(output):
+        if line.startswith("== "):
+            case = line[3:] + ": "
+        elif case + line not in failures:
+            failures.append(case + line)
+    if len(failures) > FAILURES_MAX:
+        failures[FAILURES_MAX:] = [f"and {len(failures) - FAILURES_MAX} more"]
+    return failures or output.split("\n\n")[-1].strip().splitlines()[-1:]
 
 
 def output_of(top: pathlib.Path, *command: str) -> str:
@@ -130,6 +148,10 @@ def skip_lines(suites: list[dict]) -> list[str]:
     return [f"{suite['name']}: {skip['what']}: {skip['why']}" for suite in suites for skip in suite["skips"]]
 
 
+def failure_lines(suites: list[dict]) -> list[str]:
+    return [f"{suite['name']}: {failure}" for suite in suites for failure in suite["failures"]]
+
+
 def text_lines(report: dict) -> list[str]:
     host = report["host"]
     lines = [
@@ -144,6 +166,8 @@ def text_lines(report: dict) -> list[str]:
         *[suite_line(suite) for suite in report["suites"]],
         "",
     ]
+    failures = failure_lines(report["suites"])
+    lines += ["failed:", *[f"  {line}" for line in failures], ""] if failures else []
     skips = skip_lines(report["suites"])
     lines += ["skipped, and why:", *[f"  {line}" for line in skips], ""] if skips else []
     return [*lines, f"{report['passed']} passed, {report['failed']} failed, {report['skipped']} skipped"]
