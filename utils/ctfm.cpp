@@ -192,7 +192,7 @@ std::size_t save_core(const Context &context, const hsm::FaultReport &report) {
 }
 
 int faults(const Context &context) {
-    k7::tool::refuse_same_file(context.options.core, {context.options.elf});
+    k7::tool::check_output(context.options.core, {context.options.elf});
     const std::optional<hsm::FaultReport> report = context.card.fault_report(context.options.sequence);
     if (!report) {
         if (context.options.sequence != 0)

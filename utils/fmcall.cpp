@@ -53,8 +53,12 @@ hsm::SecureBytes read_request(const Options &options) {
     return {text.begin(), text.end()};
 }
 
+bool replies_to_standard_output(const Tool &tool, const Options &options) {
+    return options.out == "-" && !tool.json();
+}
+
 void give_reply(const Tool &tool, const Options &options, const hsm::FmReply &reply) {
-    if (options.out == "-" && !tool.json())
+    if (replies_to_standard_output(tool, options))
         k7::tool::write_out(reply.payload);
     else if (!options.out.empty())
         k7::tool::write_file(options.out, reply.payload, kReplyMode);
@@ -68,7 +72,8 @@ void give_reply(const Tool &tool, const Options &options, const hsm::FmReply &re
 
 int work(const Tool &tool, const Options &options) {
     const hsm::FmId id = hsm::parse_fm_id(options.fm);
-    k7::tool::refuse_same_file(options.out, {options.in});
+    if (!replies_to_standard_output(tool, options))
+        k7::tool::check_output(options.out, {options.in});
     const hsm::SecureBytes request = read_request(options);
     hsm::Card card = hsm::Card::open(k7::tool::chosen_card(options.card));
     const hsm::FmReply reply = card.call_fm(id, request, std::chrono::seconds(options.timeout_s));

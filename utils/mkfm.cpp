@@ -171,8 +171,7 @@ int sign(const Tool &tool, const Options &options) {
     require_option(options.key, "-k KEY");
     require_option(options.certificate, "-c CERT");
     k7::tool::refuse_one_input_for_two(options.key, options.password_file);
-    k7::tool::refuse_same_file(options.image,
-                               {key_file(options), options.certificate, options.elf, options.password_file});
+    k7::tool::check_output(options.image, {key_file(options), options.certificate, options.elf, options.password_file});
     if (!tool.quiet()) {
         tool.line("mkfm (k7hsm) " K7HSM_VERSION);
         tool.line("Processing ELF file " + options.elf);
@@ -205,7 +204,7 @@ void refuse_overwriting(const Options &options) {
 /// Make key and certificate. @return the certificate
 hsm::Bytes make_identity(const Options &options, bool &encrypted) {
     refuse_overwriting(options);
-    k7::tool::refuse_same_file(options.key, {options.password_file});
+    k7::tool::check_output(options.key, {options.password_file});
     hsm::SecureBytes password;
     if (!options.password_file.empty())
         password = k7::tool::read_password_file(options.password_file);
@@ -218,7 +217,7 @@ hsm::Bytes make_identity(const Options &options, bool &encrypted) {
 int make_certificate(const Tool &tool, const Options &options) {
     require_option(options.key, "-k KEY");
     require_option(options.certificate, "-c CERT");
-    k7::tool::refuse_same_file(options.certificate, {key_file(options), options.password_file});
+    k7::tool::check_output(options.certificate, {key_file(options), options.password_file});
     bool encrypted = false;
     const hsm::Bytes certificate = names_uri(options.key)
                                        ? hsm::make_signing_certificate(open_key(options), options.name, options.days)

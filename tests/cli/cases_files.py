@@ -85,6 +85,21 @@ def standard_output_by_its_name(card):
 
 
 @test
+def standard_output_is_no_file(card):
+    """Nothing of the name "-" is made, nor half of what was asked for."""
+    key, cert, new = card.signer.key, card.signer.certificate, card.file("new")
+    folder = card.file("home")
+    sign = ("mkfm", "-f", FMS / "echo.elf", "-k", key, "-c", cert, "-o", "-")
+    for command in (sign, ("mkfm", "cert", "-k", "-", "-c", new), ("mkfm", "cert", "-k", new, "-c", "-"),
+                    ("fmsdk", "profile", FMS / "echo.elf", "--lcov", "-")):
+        run(*command, cwd=folder).refuses(2, "standard output", "name a file")
+    for command in (("ctfm", "--card", card.selector, "faults", "--core", "-"),
+                    ("fmcall", "--card", card.selector, "--json", "a000", "hello", "--out", "-")):
+        run(*command, home=card.home, cwd=folder).expect(2, err=["standard output", "name a file"])
+    assert not (folder / "-").exists() and not new.exists()
+
+
+@test
 def an_output_that_is_an_input_is_refused(card):
     key, cert, elf = card.signer.key, card.signer.certificate, card.file("echo.elf")
     elf.write_bytes((FMS / "echo.elf").read_bytes())

@@ -34,7 +34,8 @@ void write_file(const std::string &path, hsm::ByteView bytes, mode_t mode);
 void refuse_one_input_for_two(const std::string &one, const std::string &other);
 
 /// To be asked before work begins. @param inputs files that were named beside @p output; empty names and "-" are none
-/// @throws hsm::Error (usage) when writing @p output would overwrite one of them
-void refuse_same_file(const std::string &output, const std::vector<std::string> &inputs);
+/// @throws hsm::Error (usage) when writing @p output would overwrite one of them, or when it is "-": standard output,
+/// which the tool's own lines go to
+void check_output(const std::string &output, const std::vector<std::string> &inputs);
 
 } // namespace k7::tool

@@ -180,7 +180,7 @@ Json files_json(const LineCounts &files) {
 int profile(const Tool &tool, const Options &options) {
     std::vector<std::string> inputs = options.files;
     inputs.push_back(options.fm);
-    tool::refuse_same_file(options.lcov, inputs);
+    tool::check_output(options.lcov, inputs);
     const hsm::Bytes elf = elf_of(options);
     CountsFile file;
     const std::string fault = run_counted(tool, options, elf, file);
