@@ -95,7 +95,8 @@ def standard_output_is_no_file(card):
         run(*command, cwd=folder).refuses(2, "standard output", "name a file")
     for command in (("ctfm", "--card", card.selector, "faults", "--core", "-"),
                     ("fmcall", "--card", card.selector, "--json", "a000", "hello", "--out", "-")):
-        run(*command, home=card.home, cwd=folder).expect(2, err=["standard output", "name a file"])
+        shown = run(*command, home=card.home, cwd=folder).expect(2, err=["standard output", "name a file"])
+    assert shown.json()["error"]["object"] == "-"
     assert not (folder / "-").exists() and not new.exists()
 
 

@@ -202,7 +202,8 @@ void refuse_one_input_for_two(const std::string &one, const std::string &other) 
 void check_output(const std::string &output, const std::vector<std::string> &inputs) {
     if (output == "-")
         throw hsm::Error(hsm::ErrorKind::usage, "standard output is not where a file goes here",
-                         "name a file; ./- is one of that name");
+                         "name a file; ./- is one of that name")
+            .with_object(output);
     for (const std::string &input : inputs)
         if (!input.empty() && input != "-" && same_file(output, input))
             throw hsm::Error(hsm::ErrorKind::usage, "the output " + output + " is also an input: not overwritten",
